@@ -1,0 +1,59 @@
+"""What every scale target offers. Targets carry out; they decide nothing."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from scaler.door import Problem
+from scaler.fleet import Fleet
+from scaler.model.observation import TargetSeen, WorkerExit, WorkerSeen
+from scaler.model.plan import Plan, Stamp
+from scaler.model.record import Applied, TargetRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetWorker:
+    """A worker as its target knows it, with what joins it to its heartbeats.
+
+    Heartbeats name a host and a process id. Pods have host names of their own, so there `process_id` is None.
+    """
+
+    seen: WorkerSeen
+    host_name: str
+    process_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetLook:
+    """The target and all its workers at one moment; `exits` reaches ten minutes back."""
+
+    target: TargetSeen
+    workers: tuple[TargetWorker, ...] = ()
+    exits: tuple[WorkerExit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTaken:
+    """The record before a step, and what became of the step."""
+
+    found: TargetRecord | None
+    applied: Applied
+
+
+class TargetUnreachable(Exception):  # noqa: N818 (it names what happened)
+    """The target did not answer; its words are fit for an operator and hold no secret."""
+
+
+class Target(Protocol):
+    """One kind of scale target. All methods raise `TargetUnreachable` and nothing else of the vendor's."""
+
+    async def check(self, fleet: Fleet) -> tuple[Problem, ...]:
+        """Every reason why the target can't be scaled as declared: unknown, no memory limit, no such container."""
+        ...
+
+    async def step(self, fleet: Fleet, plan: Plan, stamp: Stamp) -> StepTaken:
+        """Take one idempotent step towards the plan without waiting for its effect."""
+        ...
+
+    async def look(self, fleet: Fleet) -> TargetLook:
+        """Read the target and its workers."""
+        ...

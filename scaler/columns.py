@@ -1,0 +1,55 @@
+"""Writes a tuple of dataclass rows as columns: each field name once, so that a hundred workers fit a payload.
+
+Reads tolerantly: unknown columns are ignored, missing ones take the field's default.
+"""
+
+from dataclasses import MISSING, dataclass, fields
+from itertools import zip_longest
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+
+@dataclass(frozen=True, slots=True)
+class AsColumns:
+    """Annotates `tuple[Row, ...]`: on the wire `{"name": [...], "age_seconds": [...]}` instead of a list of rows."""
+
+    row: type[Any]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Wrap the schema of the rows with the turn to and from columns."""
+        return core_schema.no_info_before_validator_function(
+            self._to_rows,
+            handler(source),
+            serialization=core_schema.plain_serializer_function_ser_schema(self._to_columns),
+        )
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Columns are an object of arrays of one length."""
+        return {"type": "object", "additionalProperties": {"type": "array"}}
+
+    def _to_rows(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        known = [name for name in self._names if isinstance(value.get(name), list)]
+        lines = zip_longest(*(value[name] for name in known))
+        return [{name: cell for name, cell in zip(known, line, strict=True) if cell is not None} for line in lines]
+
+    def _to_columns(self, rows: tuple[Any, ...]) -> dict[str, list[Any]]:
+        columns = {name: [_rounded(getattr(row, name)) for row in rows] for name in self._names}
+        return {name: column for name, column in columns.items() if not self._all_default(name, column)}
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(self.row))
+
+    def _all_default(self, name: str, column: list[Any]) -> bool:
+        default = self.row.__dataclass_fields__[name].default
+        return default is not MISSING and all(cell == default for cell in column)
+
+
+def _rounded(cell: Any) -> Any:
+    """Milliseconds and thousandths are finer than anything measured here, and shorter on the wire."""
+    return round(cell, 3) if isinstance(cell, float) else cell

@@ -1,0 +1,218 @@
+"""What a user declares about a fleet of workers. Pure; `scaler.door` reads it strictly, all else tolerantly."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from scaler.bounds import Bound, Known
+from scaler.model.common import TaskType, TolerantEnum
+from scaler.units import ByteCount, Duration
+
+CACHE_FLOOR: Final = 10
+"""Below this the SDK's workflow task concurrency collapses to about one (measured: max(1, cache − 4))."""
+
+DEFAULT_CACHE_VARIABLE: Final = "TEMPORAL_MAX_CACHED_WORKFLOWS"
+
+NAME_PATTERN: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+
+
+class TargetKind(TolerantEnum):
+    """Where a fleet's workers run."""
+
+    LOCAL = "local"
+    KUBERNETES = "kubernetes"
+    CLOUD_RUN = "cloud_run"
+    UNKNOWN = "unknown"
+
+
+class Delivery(TolerantEnum):
+    """How the cache size reaches a worker."""
+
+    ENVIRONMENT = "environment"  # a variable, read when the worker starts
+    FILE = "file"  # a file that the worker watches
+    CONFIGMAP = "configmap"  # the same, mounted from a ConfigMap
+    FIXED = "fixed"  # not at all: this product leaves the cache alone
+    UNKNOWN = "unknown"
+
+
+class Switch(TolerantEnum):
+    """On or off."""
+
+    ON = "on"
+    OFF = "off"
+    UNKNOWN = "unknown"
+
+
+def _switch(value: Any) -> Any:
+    """YAML 1.1 reads `on` and `off` as booleans, and JSON writers use booleans anyway."""
+    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else value
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Target(_Declared):
+    """The scale target: one group of identical workers."""
+
+    kind: Annotated[TargetKind, Known()]
+    name: str | None = Field(None, description="The target's name; for a local one its name in the controller's configuration.")
+    selector: str | None = Field(None, description="Kubernetes labels, where a fleet is several Deployments (one for each build id).")
+    namespace: str | None = Field(None, description="Kubernetes namespace, or Google Cloud project and region.")
+    container: str | None = Field(None, description="The container that runs the worker; default: the only one.")
+    host: str | None = Field(None, description="Local targets: the host they live on; default: where the first tick was served.")
+
+
+class TemporalPlace(_Declared):
+    """Where the fleet's task queues are."""
+
+    connection: str | None = Field(None, description="A connection named in the controller's configuration; default: the controller's own.")
+    namespace: str | None = Field(None, description="Temporal namespace; default: the connection's.")
+
+
+class TaskQueue(_Declared):
+    """A task queue that the workers poll."""
+
+    name: str
+    types: tuple[Annotated[TaskType, Known()], ...] = Field(
+        (TaskType.WORKFLOW, TaskType.ACTIVITY), description="What these workers poll it for."
+    )
+    share: Annotated[float, Bound(gt=0, le=1)] | None = Field(
+        None, description="This fleet's part of a queue that another fleet polls too; both must declare theirs."
+    )
+
+
+class Slots(_Declared):
+    """How many tasks one worker runs at a time; for workers that don't report it (no heartbeats, tuned slots)."""
+
+    workflow: Annotated[int, Bound(ge=1)] | None = None
+    activity: Annotated[int, Bound(ge=1)] | None = None
+
+
+class Workers(_Declared):
+    """Bounds of the worker count, and what is known of one worker."""
+
+    min: Annotated[int, Bound(ge=0)]
+    max: Annotated[int, Bound(ge=1, le=10_000)]
+    reserve: Annotated[int, Bound(ge=0)] = Field(0, description="Workers kept free above what the load needs.")
+    slots: Slots = Slots()
+    caches: Annotated[int, Bound(ge=1)] | None = Field(
+        None, description="Caches that one worker holds, where heartbeats don't tell; default 1."
+    )
+    price: Annotated[float, Bound(gt=0)] = Field(
+        1.0, description="Price of one worker-hour; only its relation to the price of replaying matters."
+    )
+
+
+class ConfigMapKey(_Declared):
+    """The ConfigMap entry that holds the cache size."""
+
+    name: str
+    key: str
+
+
+class Cache(_Declared):
+    """Bounds of the workflow cache size, counted per cache, and how it reaches the workers."""
+
+    min: Annotated[int, Bound(ge=CACHE_FLOOR)] = CACHE_FLOOR
+    max: Annotated[int, Bound(ge=CACHE_FLOOR, le=1_000_000)] = 10_000
+    delivery: Annotated[Delivery, Known()] = Delivery.ENVIRONMENT
+    variable: Annotated[str, Bound(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = DEFAULT_CACHE_VARIABLE
+    path: str | None = None
+    configmap: ConfigMapKey | None = None
+
+
+class MemoryBound(_Declared):
+    """How much memory one worker may use."""
+
+    limit: Annotated[ByteCount, Bound(ge=2**20)] | None = Field(
+        None, description="Default: what the target enforces."
+    )
+    headroom: Annotated[float, Bound(ge=0.02, le=0.6)] = Field(0.15, description="Part of the limit that stays free.")
+
+
+class Objective(_Declared):
+    """How long a task may wait between being scheduled and being started, at a percentile of all tasks."""
+
+    percentile: Annotated[float, Bound(ge=1, le=99.9)] = 95.0
+    workflow_task: Annotated[Duration, Bound(gt=0)] = timedelta(milliseconds=200)
+    activity: Annotated[Duration, Bound(gt=0)] = timedelta(seconds=1)
+
+
+class ConnectionLimit(_Declared):
+    """What a downstream bears: workers × `per_worker` stays at or below `connections`."""
+
+    connections: Annotated[int, Bound(ge=1)]
+    per_worker: Annotated[int, Bound(ge=1)]
+
+
+class Signals(_Declared):
+    """Which sources are read."""
+
+    histories: Annotated[Switch, BeforeValidator(_switch), Known()] = Switch.ON
+    history_queues: tuple[str, ...] = Field(
+        (), description="Workflow queues whose histories show this fleet's activities; default: its own queues."
+    )
+
+
+class Behaviour(_Declared):
+    """How sizes change. The defaults serve; each knob is for a fleet that is not like others."""
+
+    surge: Annotated[int, Bound(ge=0)] | None = Field(
+        None, description="Workers a rollout may run above the decided count; default 25 %, at least 1; 0 replaces in place."
+    )
+    drain: Annotated[Duration, Bound(gt=0, le=86_400)] = Field(
+        timedelta(seconds=60), description="How long a worker may finish its tasks before it is killed."
+    )
+    scale_in_window: Annotated[Duration, Bound(ge=0, le=86_400)] | None = Field(
+        None, description="How long a lower need must have held; default: derived from what taking a worker away costs."
+    )
+    foreign_hold: Annotated[Duration, Bound(ge=0, le=604_800)] = Field(
+        timedelta(minutes=30), description="How long a count that somebody else set is left alone."
+    )
+
+
+class ScheduleWindow(_Declared):
+    """A recurring window with a higher floor; days and times are of `zone`."""
+
+    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    start: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d")]
+    end: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d")]
+    zone: str = "UTC"
+    min: Annotated[int, Bound(ge=0)]
+
+
+class Fleet(_Declared):
+    """A set of identical workers behind one scale target that polls one or more task queues."""
+
+    name: Annotated[str, Bound(pattern=NAME_PATTERN)]
+    target: Target
+    temporal: TemporalPlace = TemporalPlace()
+    task_queues: tuple[TaskQueue, ...]
+    workers: Workers
+    cache: Cache = Cache()
+    memory: MemoryBound = MemoryBound()
+    objective: Objective = Objective()
+    limits: ConnectionLimit | None = None
+    signals: Signals = Signals()
+    behaviour: Behaviour = Behaviour()
+    schedule: tuple[ScheduleWindow, ...] = ()
+
+    def polls(self, task_type: TaskType) -> bool:
+        """Whether these workers take tasks of this type from any queue."""
+        return any(task_type in queue.types for queue in self.task_queues)
+
+    @property
+    def decides_cache(self) -> bool:
+        """Whether the cache size is this product's to set."""
+        return self.cache.delivery is not Delivery.FIXED and self.polls(TaskType.WORKFLOW)
+
+    def objective_seconds(self, task_type: TaskType) -> float:
+        """The schedule-to-start objective for tasks of this type, in seconds."""
+        by_type: dict[TaskType, timedelta] = {
+            TaskType.WORKFLOW: self.objective.workflow_task,
+            TaskType.ACTIVITY: self.objective.activity,
+        }
+        return by_type[task_type].total_seconds()
+

@@ -1,0 +1,77 @@
+"""Words that every other value is made of: sizes, generations, readings and their quality.
+
+Pure and frozen. Enums are read tolerantly, so that one version of the controller can read what a later one wrote.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+
+class TolerantEnum(StrEnum):
+    """An enum that a later version may have added members to: what is not known reads as `unknown`."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self:  # noqa: ARG003 (the signature is enum's)
+        return cls["UNKNOWN"]
+
+
+class TaskType(TolerantEnum):
+    """What a worker polls a task queue for."""
+
+    WORKFLOW = "workflow"
+    ACTIVITY = "activity"
+    UNKNOWN = "unknown"
+
+
+class Quality(TolerantEnum):
+    """How far a reading may be trusted. Only a fresh one allows a cut; a missing one is never zero."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """When something was measured and how good it is. Without a time it is missing."""
+
+    at: datetime | None = None
+    quality: Quality = Quality.MISSING
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What is decided: how many workers, and how many workflows each of their caches may hold.
+
+    `cache` is None where it is not this product's to set (no workflow tasks, or `delivery: fixed`); in a plan
+    None leaves the cache as the target's record has it.
+    """
+
+    workers: int
+    cache: int | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Generation:
+    """Orders the plans of a fleet: when its first run started (seconds since the epoch), then a counter.
+
+    A workflow that was stopped and started again has a later epoch, so its first plan is above every old one.
+    """
+
+    epoch: float
+    counter: int
+
+    def next(self) -> "Generation":
+        """The generation of the plan after this one."""
+        return Generation(self.epoch, self.counter + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The workflow that a target belongs to."""
+
+    namespace: str
+    workflow_id: str

@@ -1,0 +1,165 @@
+"""What was decided and why. Pure and frozen; the workflow history keeps these as the audit log."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from scaler.model.common import Size, TolerantEnum
+from scaler.model.plan import Plan
+from scaler.model.record import RolloutStep
+
+
+class Mode(TolerantEnum):
+    """What the fleet is in, in one word; the earlier of two that hold is shown."""
+
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    EMERGENCY = "emergency"
+    MEMORY_LIMIT_TOO_SMALL = "memory_limit_too_small"
+    FOREIGN_HOLD = "foreign_hold"
+    INFEASIBLE = "infeasible"
+    OVERRIDE = "override"
+    ROLLOUT = "rollout"
+    HOLD_AFTER_CUT = "hold_after_cut"
+    NO_SIGNAL = "no_signal"
+    UNCONFIRMED = "unconfirmed"  # the newest plan was not echoed yet
+    BLOCKED = "blocked"  # the target refuses this product, or could not be read
+    STEADY = "steady"
+    UNKNOWN = "unknown"
+
+
+class Constraint(TolerantEnum):
+    """What the worker count, or the cache size, is as high or as low as it is for."""
+
+    ACTIVITY_LOAD = "activity_load"
+    WORKFLOW_TASK_LOAD = "workflow_task_load"
+    BACKLOG = "backlog"
+    BUSY_SLOTS = "busy_slots"
+    RESERVE = "reserve"
+    SCHEDULE = "schedule"
+    WORKERS_MIN = "workers_min"
+    WORKERS_MAX = "workers_max"
+    CONNECTIONS = "connections"
+    HOLD_AFTER_CUT = "hold_after_cut"
+    SCALE_IN_WINDOW = "scale_in_window"
+    STEP_LIMIT = "step_limit"
+    MISSING_SIGNAL = "missing_signal"
+    ROLLOUT = "rollout"
+    OVERRIDE = "override"
+    FOREIGN_HAND = "foreign_hand"
+    PAUSE = "pause"
+    MEMORY = "memory"
+    CACHE_MIN = "cache_min"
+    CACHE_MAX = "cache_max"
+    CACHE_TRUST = "cache_trust"
+    REPLAY_COST = "replay_cost"
+    FIXED = "fixed"
+    NO_GAIN = "no_gain"
+    UNKNOWN = "unknown"
+
+
+class Reason(TolerantEnum):
+    """Everything that took part in a decision; operators filter on these."""
+
+    SCALE_OUT_ACTIVITY = "scale_out_activity"
+    SCALE_OUT_WORKFLOW_TASKS = "scale_out_workflow_tasks"
+    SCALE_OUT_BACKLOG = "scale_out_backlog"
+    SCALE_IN = "scale_in"
+    CACHE_CUT = "cache_cut"
+    CACHE_RAISED = "cache_raised"
+    OOM_KILL = "oom_kill"
+    MEMORY_BREACH = "memory_breach"
+    AT_CACHE_FLOOR = "at_cache_floor"
+    CACHE_FIXED = "cache_fixed"
+    POISON_WORKFLOW = "poison_workflow"
+    HOLD_AFTER_CUT = "hold_after_cut"
+    HELD_BY_WINDOW = "held_by_window"
+    HELD_BY_STEP = "held_by_step"
+    HELD_BY_BUSY_WORKERS = "held_by_busy_workers"
+    HELD_BY_MISSING_SIGNAL = "held_by_missing_signal"
+    HELD_BY_ROLLOUT = "held_by_rollout"
+    HELD_BY_CRASHES = "held_by_crashes"
+    UNCONFIRMED_PLAN = "unconfirmed_plan"
+    ALL_SIGNALS_GONE = "all_signals_gone"
+    FOREIGN_COUNT = "foreign_count"
+    FOREIGN_CACHE = "foreign_cache"
+    FOREIGN_OWNER = "foreign_owner"
+    OTHER_SCALER = "other_scaler"
+    USER_DEPLOY = "user_deploy"
+    ROLLED_BACK = "rolled_back"
+    INEFFECTIVE_SCALE_OUT = "ineffective_scale_out"
+    RATE_LIMITED = "rate_limited"
+    UNSCHEDULABLE = "unschedulable"
+    BOUNDS_INFEASIBLE = "bounds_infeasible"
+    MEMORY_LIMIT_UNKNOWN = "memory_limit_unknown"
+    PAUSED = "paused"
+    OVERRIDDEN = "overridden"
+    STOPPING = "stopping"
+    TARGET_FAILED = "target_failed"
+    DECISION_FAILED = "decision_failed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a size is expected to do. Latencies are schedule-to-start at the objective's percentile."""
+
+    size: Size
+    workflow_task_seconds: float | None = None
+    activity_seconds: float | None = None
+    memory_bytes: int | None = None  # of the fullest worker
+    cost_per_hour: float | None = None
+    utilisation: float | None = None  # of activity slots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alternative:
+    """A size that was not chosen, and what spoke against it."""
+
+    predicted: Prediction
+    against: Constraint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The plan for the next tick, and everything that explains it."""
+
+    at: datetime
+    plan: Plan
+    mode: Mode
+    size: Size | None  # what the fleet should come to; the plan may be a step on the way
+    workers_bound: Constraint
+    cache_bound: Constraint
+    reasons: tuple[Reason, ...] = ()
+    predicted: Prediction | None = None
+    alternatives: tuple[Alternative, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionSummary:
+    """One line of the decision log that a fleet's state keeps."""
+
+    at: datetime
+    mode: Mode
+    size: Size | None
+    step: RolloutStep
+    workers_bound: Constraint
+    cache_bound: Constraint
+    reasons: tuple[Reason, ...]
+    repeated: int = 1  # how many ticks in a row decided the same
+
+    @classmethod
+    def of(cls, decision: Decision) -> "DecisionSummary":
+        """The short form of a decision."""
+        return cls(
+            at=decision.at,
+            mode=decision.mode,
+            size=decision.size,
+            step=decision.plan.step,
+            workers_bound=decision.workers_bound,
+            cache_bound=decision.cache_bound,
+            reasons=decision.reasons,
+        )
+
+    def says_the_same_as(self, earlier: "DecisionSummary") -> bool:
+        """Whether only the time differs."""
+        return replace(self, at=earlier.at, repeated=earlier.repeated) == earlier

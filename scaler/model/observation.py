@@ -1,0 +1,209 @@
+"""What was true when a tick ended. Pure and frozen; every reading carries its own time and quality."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from scaler.columns import AsColumns
+from scaler.model.common import Reading, TaskType, TolerantEnum
+from scaler.model.record import Applied, TargetRecord
+
+MAX_WORKER_ROWS = 100
+"""Fleets up to this size have a row for each worker; larger ones for the fullest and the idlest."""
+
+GAP_EDGES_SECONDS: tuple[float, ...] = tuple(round(0.1 * 10 ** (step / 8), 4) for step in range(41))
+"""Upper edges of the gap histogram's buckets: eight per decade from 0.1 s to 10 000 s; one more bucket is open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSeen(Reading):
+    """One task queue and task type in the server's statistics.
+
+    Sticky workflow tasks and eagerly started activities are in none of these figures (`TaskQueueStats` in
+    temporal.api.taskqueue.v1), so workflow task rates are far below the work that is done.
+    """
+
+    queue: str
+    task_type: TaskType
+    backlog_tasks: int | None = None
+    backlog_age_seconds: float | None = None
+    arrivals_per_second: float | None = None
+    dispatches_per_second: float | None = None
+    rate_limited: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskTimesSeen(Reading):
+    """How long tasks of one queue and type waited and ran, sampled from recent workflow histories.
+
+    `schedule_to_start_seconds` is the objective's percentile over first attempts that went through the queue;
+    `service_scv` is the squared coefficient of variation of the service time.
+    """
+
+    queue: str
+    task_type: TaskType
+    samples: int = 0
+    schedule_to_start_seconds: float | None = None
+    service_mean_seconds: float | None = None
+    service_scv: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaySeen(Reading):
+    """What a replay costs and how soon cached runs are used again, sampled from recent workflow histories.
+
+    `sticky_seconds` and `normal_seconds` are mean workflow task times (started to completed) with the run in a
+    cache and without; `events` is the mean history length at the latter. `gaps` counts the times between the
+    workflow tasks of one run in the buckets of `GAP_EDGES_SECONDS`.
+    """
+
+    sticky_samples: int = 0
+    sticky_seconds: float | None = None
+    normal_samples: int = 0
+    normal_seconds: float | None = None
+    events: float | None = None
+    gaps: tuple[int, ...] = ()
+    runs: int = 0  # sampled runs: each has one last access, which no other follows
+
+
+class WorkerState(TolerantEnum):
+    """What a worker can do now."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DRAINING = "draining"
+    RESTARTING = "restarting"  # it crashed and waits for its back-off
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSeen:
+    """One worker: a process or pod, whatever number of Worker objects it runs.
+
+    What the target knows is always there; what worker heartbeats tell is None without a fresh one. Ages are
+    seconds before `Observation.observed_at`.
+    """
+
+    name: str
+    state: WorkerState = WorkerState.UNKNOWN
+    age_seconds: float = 0.0
+    cache: int | None = None  # the cache size it started under
+    version: str = ""
+    restarts: int = 0
+    memory_bytes: int | None = None
+    memory_peak_bytes: int | None = None  # since the tick before
+    memory_age_seconds: float | None = None
+    heartbeat_age_seconds: float | None = None
+    caches: int | None = None
+    cached: int | None = None  # workflows in all its caches
+    workflow_slots: int | None = None
+    workflow_slots_used: int | None = None
+    activity_slots: int | None = None
+    activity_slots_used: int | None = None
+    workflow_tasks_per_second: float | None = None
+    activities_per_second: float | None = None
+    cache_hits_per_second: float | None = None
+    cache_misses_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerTotals:
+    """Sums over the workers that started under one cache size and version; complete for a fleet of any size.
+
+    The sums below `beating` are over ready workers with a fresh heartbeat; memory is over all with a figure.
+    """
+
+    cache: int | None
+    version: str
+    workers: int = 0
+    ready: int = 0
+    draining: int = 0
+    restarting: int = 0
+    memory_bytes: int = 0
+    memory_max_bytes: int = 0
+    beating: int = 0
+    cached: int = 0
+    workflow_slots: int = 0
+    workflow_slots_used: int = 0
+    activity_slots: int = 0
+    activity_slots_used: int = 0
+    workflow_tasks_per_second: float = 0.0
+    activities_per_second: float = 0.0
+    cache_hits_per_second: float = 0.0
+    cache_misses_per_second: float = 0.0
+
+
+class ExitReason(TolerantEnum):
+    """Why a worker process ended."""
+
+    OOM_KILLED = "oom_killed"
+    CRASHED = "crashed"
+    EVICTED = "evicted"
+    DRAINED = "drained"  # it was asked to go
+    KILLED = "killed"  # it was asked to go and did not in time
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerExit:
+    """The end of one worker process. Targets report each for ten minutes, so a lost observation loses none."""
+
+    worker: str
+    reason: ExitReason
+    at: datetime
+    cache: int | None = None
+    memory_bytes: int | None = None  # the highest figure before it ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSeen(Reading):
+    """The scale target itself, beside its workers."""
+
+    desired: int | None = None
+    cache: int | None = None  # what a worker that starts now would get
+    memory_limit_bytes: int | None = None  # of one worker
+    version: str = ""
+    unschedulable: int = 0
+    unschedulable_reason: str | None = None
+    other_scaler: str | None = None  # another autoscaler that moves the same target
+
+
+class Wake(TolerantEnum):
+    """What ended a tick before its time."""
+
+    EMERGENCY_MEMORY = "emergency_memory"
+    MEMORY = "memory"
+    BACKLOG = "backlog"
+    SLOTS = "slots"
+    WORKERS_LOST = "workers_lost"
+    WORKERS_READY = "workers_ready"
+    NEWER_PLAN = "newer_plan"
+    SHUTDOWN = "shutdown"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that could not be read, in words for an operator; never a secret."""
+
+    source: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was true when a tick ended."""
+
+    observed_at: datetime
+    found: TargetRecord | None  # the target's record before this tick's step
+    applied: Applied
+    target: TargetSeen
+    queues: tuple[QueueSeen, ...] = ()
+    task_times: tuple[TaskTimesSeen, ...] = ()
+    replay: ReplaySeen = ReplaySeen()
+    workers: Annotated[tuple[WorkerSeen, ...], AsColumns(WorkerSeen)] = ()
+    totals: Annotated[tuple[WorkerTotals, ...], AsColumns(WorkerTotals)] = ()
+    exits: Annotated[tuple[WorkerExit, ...], AsColumns(WorkerExit)] = ()
+    strangers: tuple[str, ...] = ()  # pollers that are not the target's: uncontrolled capacity
+    faults: tuple[Fault, ...] = ()
+    woken_by: Wake | None = None

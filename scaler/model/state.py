@@ -1,0 +1,92 @@
+"""All that a fleet's workflow knows. Pure and frozen; at most 32 KiB as JSON.
+
+The same value is the continue-as-new payload and the answer of queries and updates, so nothing lives beside it
+and nothing is lost.
+"""
+
+from dataclasses import dataclass, field, replace
+
+from scaler.fleet import Fleet
+from scaler.model.common import Generation, Size
+from scaler.model.decision import Decision, DecisionSummary
+from scaler.model.memory import Memory
+from scaler.model.observation import Observation
+from scaler.model.plan import Plan
+from scaler.model.record import StepOutcome
+
+STATE_VERSION = 1
+DECISIONS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that a fleet's workflow knows."""
+
+    fleet: Fleet
+    generation: Generation  # of the newest plan that was sent
+    host: str | None = None  # where a local target lives
+    ticks: int = 0  # over all runs
+    memory: Memory = field(default_factory=Memory)
+    plan: Plan | None = None
+    observation: Observation | None = None
+    decision: Decision | None = None
+    decisions: tuple[DecisionSummary, ...] = ()
+    fence: bool = False  # a plan was sent that no observation echoed
+    version: int = STATE_VERSION
+
+    def decided(self, decision: Decision, memory: Memory) -> "State":
+        """After a decision. Equal ones in a row are counted in the log, not repeated."""
+        newest = DecisionSummary.of(decision)
+        last = self.decisions[-1] if self.decisions else None
+        if last is not None and newest.says_the_same_as(last):
+            log = (*self.decisions[:-1], replace(last, repeated=last.repeated + 1))
+        else:
+            log = (*self.decisions, newest)[-DECISIONS_KEPT:]
+        return replace(self, memory=memory, decision=decision, decisions=log)
+
+    def sent(self, plan: Plan) -> "State":
+        """After a plan was handed to the target; until its echo it counts as maybe carried out."""
+        memory = replace(self.memory, unechoed=_either(self.memory.unechoed, plan.size))
+        return replace(
+            self, plan=plan, generation=self.generation.next(), ticks=self.ticks + 1, fence=True, memory=memory
+        )
+
+    def saw(self, observation: Observation) -> "State":
+        """After an observation. Only the echo of the newest plan settles what was sent before it."""
+        state = replace(self, observation=observation)
+        applied, found = observation.applied, observation.found
+        if applied.generation == self.generation and applied.stands:
+            return replace(state, fence=False, memory=replace(self.memory, unechoed=None))
+        if applied.outcome is StepOutcome.REFUSED_GENERATION and found is not None:
+            return replace(state, generation=max(self.generation, found.generation))
+        return state
+
+    @property
+    def may_release(self) -> bool:
+        """Whether the target can be given up: asked for, nothing under way, and empty if it was to be drained."""
+        stop, seen = self.memory.operator.stop, self.observation
+        if stop is None or seen is None or self.fence:
+            return False
+        return not stop.drain or sum(total.workers for total in seen.totals) == 0
+
+    def carries(self, generation: Generation) -> bool:
+        """Whether the target has confirmed this plan or a later one."""
+        return self.observation is not None and self.observation.applied.stands and self._answered(generation)
+
+    def failed(self, generation: Generation) -> str | None:
+        """Why the target did not take this plan or a later one, if it has answered and did not."""
+        if self.observation is None or self.observation.applied.stands or not self._answered(generation):
+            return None
+        applied = self.observation.applied
+        return applied.detail or applied.outcome.value.replace("_", " ")
+
+    def _answered(self, generation: Generation) -> bool:
+        return self.observation is not None and self.observation.applied.generation >= generation
+
+
+def _either(earlier: Size | None, later: Size | None) -> Size | None:
+    """What the target may come to have if any of two plans was carried out: the more workers, the smaller cache."""
+    if earlier is None or later is None:
+        return earlier or later
+    caches = [size.cache for size in (earlier, later) if size.cache is not None]
+    return Size(max(earlier.workers, later.workers), min(caches, default=None))

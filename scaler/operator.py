@@ -1,0 +1,46 @@
+"""What people ask of a running fleet, as changes of its memory. Pure: time is an argument, never read."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from scaler.model.memory import Memory, Operator, Override, Pause, Stop
+
+
+def paused(memory: Memory, pause: Pause) -> Memory:
+    """Leave all sizes alone."""
+    return _with(memory, replace(memory.operator, pause=pause))
+
+
+def resumed(memory: Memory, now: datetime) -> Memory:
+    """End a pause, and a hold for somebody else's hand."""
+    return _with(memory, replace(memory.operator, pause=None, resumed_at=now))
+
+
+def overridden(memory: Memory, override: Override, now: datetime) -> Memory:
+    """Name the end point; a hold for somebody else's hand ends with it."""
+    return _with(memory, replace(memory.operator, override=override, resumed_at=now))
+
+
+def override_cleared(memory: Memory) -> Memory:
+    """Decide by the load again."""
+    return _with(memory, replace(memory.operator, override=None))
+
+
+def stopped(memory: Memory, *, drain: bool) -> Memory:
+    """Give the fleet up; asking again may add the drain but not take it back."""
+    earlier = memory.operator.stop
+    return _with(memory, replace(memory.operator, stop=Stop(drain=drain or (earlier is not None and earlier.drain))))
+
+
+def expired(memory: Memory, now: datetime) -> Memory:
+    """Drop what has run out."""
+    operator = memory.operator
+    if operator.pause is not None and operator.pause.until is not None and operator.pause.until <= now:
+        operator = replace(operator, pause=None)
+    if operator.override is not None and operator.override.until <= now:
+        operator = replace(operator, override=None)
+    return memory if operator is memory.operator else _with(memory, operator)
+
+
+def _with(memory: Memory, operator: Operator) -> Memory:
+    return replace(memory, operator=operator)
