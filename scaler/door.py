@@ -87,12 +87,18 @@ Findings = Iterator[tuple[Path, str]]
 
 def _orders(fleet: Fleet) -> Findings:
     if fleet.workers.min > fleet.workers.max:
-        yield ("workers", "min"), f"must be at most workers.max ({fleet.workers.max}), found {fleet.workers.min}"
+        yield (
+            ("workers", "min"),
+            f"must be at most workers.max ({fleet.workers.max}), found {fleet.workers.min}",
+        )
     if fleet.cache.min > fleet.cache.max:
         yield ("cache", "min"), f"must be at most cache.max ({fleet.cache.max}), found {fleet.cache.min}"
     for index, window in enumerate(fleet.schedule):
         if window.min > fleet.workers.max:
-            yield ("schedule", index, "min"), f"must be at most workers.max ({fleet.workers.max}), found {window.min}"
+            yield (
+                ("schedule", index, "min"),
+                f"must be at most workers.max ({fleet.workers.max}), found {window.min}",
+            )
 
 
 def _queues(fleet: Fleet) -> Findings:
@@ -145,5 +151,10 @@ def _limits(fleet: Fleet) -> Findings:
 
 
 _CROSS_CHECKS: tuple[Callable[[Fleet], Findings], ...] = (
-    _orders, _queues, _objectives, _delivery, _target, _limits,
+    _orders,
+    _queues,
+    _objectives,
+    _delivery,
+    _target,
+    _limits,
 )

@@ -57,17 +57,30 @@ class Target(_Declared):
     """The scale target: one group of identical workers."""
 
     kind: Annotated[TargetKind, Known()]
-    name: str | None = Field(None, description="The target's name; for a local one its name in the controller's configuration.")
-    selector: str | None = Field(None, description="Kubernetes labels, where a fleet is several Deployments (one for each build id).")
-    namespace: str | None = Field(None, description="Kubernetes namespace, or Google Cloud project and region.")
-    container: str | None = Field(None, description="The container that runs the worker; default: the only one.")
-    host: str | None = Field(None, description="Local targets: the host they live on; default: where the first tick was served.")
+    name: str | None = Field(
+        None, description="The target's name; for a local one its name in the controller's configuration."
+    )
+    selector: str | None = Field(
+        None, description="Kubernetes labels, where a fleet is several Deployments (one for each build id)."
+    )
+    namespace: str | None = Field(
+        None, description="Kubernetes namespace, or Google Cloud project and region."
+    )
+    container: str | None = Field(
+        None, description="The container that runs the worker; default: the only one."
+    )
+    host: str | None = Field(
+        None, description="Local targets: the host they live on; default: where the first tick was served."
+    )
 
 
 class TemporalPlace(_Declared):
     """Where the fleet's task queues are."""
 
-    connection: str | None = Field(None, description="A connection named in the controller's configuration; default: the controller's own.")
+    connection: str | None = Field(
+        None,
+        description="A connection named in the controller's configuration; default: the controller's own.",
+    )
     namespace: str | None = Field(None, description="Temporal namespace; default: the connection's.")
 
 
@@ -79,7 +92,8 @@ class TaskQueue(_Declared):
         (TaskType.WORKFLOW, TaskType.ACTIVITY), description="What these workers poll it for."
     )
     share: Annotated[float, Bound(gt=0, le=1)] | None = Field(
-        None, description="This fleet's part of a queue that another fleet polls too; both must declare theirs."
+        None,
+        description="This fleet's part of a queue that another fleet polls too; both must declare theirs.",
     )
 
 
@@ -95,7 +109,9 @@ class Workers(_Declared):
 
     min: Annotated[int, Bound(ge=0)]
     max: Annotated[int, Bound(ge=1, le=10_000)]
-    reserve: Annotated[int, Bound(ge=0)] = Field(0, description="Workers kept free above what the load needs.")
+    reserve: Annotated[int, Bound(ge=0)] = Field(
+        0, description="Workers kept free above what the load needs."
+    )
     slots: Slots = Slots()
     caches: Annotated[int, Bound(ge=1)] | None = Field(
         None, description="Caches that one worker holds, where heartbeats don't tell; default 1."
@@ -129,7 +145,9 @@ class MemoryBound(_Declared):
     limit: Annotated[ByteCount, Bound(ge=2**20)] | None = Field(
         None, description="Default: what the target enforces."
     )
-    headroom: Annotated[float, Bound(ge=0.02, le=0.6)] = Field(0.15, description="Part of the limit that stays free.")
+    headroom: Annotated[float, Bound(ge=0.02, le=0.6)] = Field(
+        0.15, description="Part of the limit that stays free."
+    )
 
 
 class Objective(_Declared):
@@ -152,7 +170,8 @@ class Signals(_Declared):
 
     histories: Annotated[Switch, BeforeValidator(_switch), Known()] = Switch.ON
     history_queues: tuple[str, ...] = Field(
-        (), description="Workflow queues whose histories show this fleet's activities; default: its own queues."
+        (),
+        description="Workflow queues whose histories show this fleet's activities; default: its own queues.",
     )
 
 
@@ -160,13 +179,15 @@ class Behaviour(_Declared):
     """How sizes change. The defaults serve; each knob is for a fleet that is not like others."""
 
     surge: Annotated[int, Bound(ge=0)] | None = Field(
-        None, description="Workers a rollout may run above the decided count; default 25 %, at least 1; 0 replaces in place."
+        None,
+        description="Workers a rollout may run above the decided count; default 25 %, at least 1; 0 replaces in place.",
     )
     drain: Annotated[Duration, Bound(gt=0, le=86_400)] = Field(
         timedelta(seconds=60), description="How long a worker may finish its tasks before it is killed."
     )
     scale_in_window: Annotated[Duration, Bound(ge=0, le=86_400)] | None = Field(
-        None, description="How long a lower need must have held; default: derived from what taking a worker away costs."
+        None,
+        description="How long a lower need must have held; default: derived from what taking a worker away costs.",
     )
     foreign_hold: Annotated[Duration, Bound(ge=0, le=604_800)] = Field(
         timedelta(minutes=30), description="How long a count that somebody else set is left alone."
@@ -215,4 +236,3 @@ class Fleet(_Declared):
             TaskType.ACTIVITY: self.objective.activity,
         }
         return by_type[task_type].total_seconds()
-

@@ -42,14 +42,16 @@ def record_step(
     if stamp.release:
         wanted = replace(wanted, owner=None)
     changed = wanted != found or stamp.fence
-    outcome = StepOutcome.LOOKED if plan.size is None else StepOutcome.APPLIED
-    return RecordStep(outcome=outcome, write=replace(wanted, generation=stamp.generation) if changed else None)
+    outcome = StepOutcome.LOOKED if _only_looks(plan) else StepOutcome.APPLIED
+    return RecordStep(
+        outcome=outcome, write=replace(wanted, generation=stamp.generation) if changed else None
+    )
 
 
 def _claim(found: TargetRecord | None, plan: Plan, stamp: Stamp, *, owner_lives: bool) -> RecordStep:
     """Only a look may claim: a late plan of a fleet that was given up must not."""
     owned = found is not None and found.owner is not None and owner_lives
-    if owned or plan.size is not None:
+    if owned or not _only_looks(plan):
         return RecordStep(outcome=StepOutcome.REFUSED_OWNER)
     if stamp.release:
         return RecordStep(outcome=StepOutcome.LOOKED)
@@ -58,11 +60,15 @@ def _claim(found: TargetRecord | None, plan: Plan, stamp: Stamp, *, owner_lives:
     return RecordStep(outcome=StepOutcome.LOOKED, write=claimed)
 
 
+def _only_looks(plan: Plan) -> bool:
+    """A step that only a later version knows is not guessed at."""
+    return plan.size is None or plan.step is RolloutStep.UNKNOWN
+
+
 def _intended(found: TargetRecord, plan: Plan, now: datetime) -> TargetRecord:
-    if plan.size is None or plan.step is RolloutStep.UNKNOWN:
+    if plan.size is None or _only_looks(plan):
         return found
-    before = found.intended
-    size = plan.size
+    before, size = found.intended, plan.size
     if size.cache is None and before is not None:
         size = Size(size.workers, before.cache)
     record = replace(found, intended=size, step=plan.step, surge=plan.surge)

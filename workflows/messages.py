@@ -80,7 +80,9 @@ def submitted(payloads: Sequence[RawValue]) -> Submission:
     if encoding not in ("json/plain", "json/protobuf"):
         return Submission(payloads=1, fault=f"must be json/plain, found encoding {encoding[:40]!r}")
     if len(payload.data) > MAX_FLEET_BYTES:
-        return Submission(payloads=1, fault=f"must be at most {MAX_FLEET_BYTES} bytes, found {len(payload.data)}")
+        return Submission(
+            payloads=1, fault=f"must be at most {MAX_FLEET_BYTES} bytes, found {len(payload.data)}"
+        )
     try:
         return Submission(payloads=1, json=payload.data.decode())
     except UnicodeDecodeError:

@@ -14,10 +14,11 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.requests import CHECK_TARGET, RECONCILE, CheckTarget, Reconcile, Verdict
-    from scaler import operator
     from scaler.decision import decide_or_hold
     from scaler.explain import markdown
+
+    from activities.requests import CHECK_TARGET, RECONCILE, CheckTarget, Reconcile, Verdict
+    from scaler import operator
     from scaler.hint import Hint, with_hint
     from scaler.model.common import Generation, Owner
     from scaler.model.decision import DecisionSummary
@@ -143,7 +144,9 @@ class ScaleFleet:
             try:
                 verdict = await self._check(payloads, attempts=APPLY_ATTEMPTS)
             except ActivityError as error:
-                raise ApplicationError(f"the fleet could not be checked: {error.cause}", type="FleetRefused") from error
+                raise ApplicationError(
+                    f"the fleet could not be checked: {error.cause}", type="FleetRefused"
+                ) from error
             if verdict.fleet is None:
                 raise ApplicationError(_reasons(verdict), type="FleetRefused")
             self._state = replace(self._state, fleet=verdict.fleet)
@@ -161,7 +164,9 @@ class ScaleFleet:
         await self._ready()
         now = workflow.now()
         until = now + request.duration if request.duration is not None else None
-        self._remember(operator.paused(self._state.memory, Pause(reason=request.reason, since=now, until=until)))
+        self._remember(
+            operator.paused(self._state.memory, Pause(reason=request.reason, since=now, until=until))
+        )
         return await self._carried_out(self._interrupt())
 
     @pause.validator
@@ -271,10 +276,16 @@ class ScaleFleet:
     async def _carried_out(self, generation: Generation) -> State:
         """Wait until the target answered this plan or a later one; fail the update where it did not take it."""
         await workflow.wait_condition(
-            lambda: self._given_up or self._state.carries(generation) or self._state.failed(generation) is not None
+            lambda: (
+                self._given_up
+                or self._state.carries(generation)
+                or self._state.failed(generation) is not None
+            )
         )
         if (why := self._state.failed(generation)) is not None:
-            raise ApplicationError(f"it is in force, but the target has not confirmed it: {why}", type="NotConfirmed")
+            raise ApplicationError(
+                f"it is in force, but the target has not confirmed it: {why}", type="NotConfirmed"
+            )
         return self._state
 
 

@@ -48,7 +48,12 @@ class State:
         """After a plan was handed to the target; until its echo it counts as maybe carried out."""
         memory = replace(self.memory, unechoed=_either(self.memory.unechoed, plan.size))
         return replace(
-            self, plan=plan, generation=self.generation.next(), ticks=self.ticks + 1, fence=True, memory=memory
+            self,
+            plan=plan,
+            generation=self.generation.next(),
+            ticks=self.ticks + 1,
+            fence=True,
+            memory=memory,
         )
 
     def saw(self, observation: Observation) -> "State":

@@ -1,0 +1,61 @@
+# Every target sets up what it needs: a virtual environment in .venv, from hash-pinned requirements.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNNABLE := $(VENV)/.runnable
+READY := $(VENV)/.ready
+
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
+
+.PHONY: help setup demo test check lint types format lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## a virtual environment with everything in it
+
+$(RUNNABLE): requirements/demo.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name one with make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	@echo "==> Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "==> Installing the pinned packages of requirements/demo.txt"
+	@$(PIP_INSTALL) --require-hashes -r requirements/demo.txt
+	@echo "==> Installing this project"
+	@$(PIP_INSTALL) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(READY): $(RUNNABLE) requirements/dev.txt
+	@echo "==> Installing the tools of requirements/dev.txt"
+	@$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+demo: $(RUNNABLE) ## a real fleet being sized for three minutes; ARGS='--for 1m --output json'
+	@$(BIN)/temporal-scaler demo $(ARGS)
+
+test: $(READY) ## everything: style, types, layout, units, properties, and the real server
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint types ## the fast part, under a minute
+	@$(BIN)/python -m pytest tests/unit tests/properties $(ARGS)
+
+lint: $(READY) ## style and import direction
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(READY) ## strict types
+	@$(BIN)/mypy
+
+format: $(READY) ## rewrite files in the project's style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
+
+lock: ## renew requirements/ from pyproject.toml; needs uv
+	$(COMPILE) -o requirements/runtime.txt pyproject.toml
+	$(COMPILE) --extra demo --group build -c requirements/runtime.txt -o requirements/demo.txt pyproject.toml
+	$(COMPILE) --extra demo --group build --group dev -c requirements/demo.txt -o requirements/dev.txt pyproject.toml
+
+clean: ## remove what make made here (not the server build in the user's cache)
+	rm -rf $(VENV) out .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
