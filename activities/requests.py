@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Final
 
-from scaler.door import Problem
-from scaler.fleet import Fleet
+from scaler.door import Problem, Submission
+from scaler.fleet import Fleet, Target, TaskQueue, TemporalPlace
 from scaler.model.plan import Plan, Stamp
 
 RECONCILE: Final = "reconcile"
 CHECK_TARGET: Final = "check_target"
+
+FLEET_MEMO: Final = "fleet"
+"""The memo key under which a fleet's workflow shows what it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,15 +21,6 @@ class Reconcile:
     fleet: Fleet
     plan: Plan
     stamp: Stamp
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """What came through the door, unread: how many payloads, and the text of the only one if it is JSON."""
-
-    payloads: int
-    json: str | None = None
-    fault: str | None = None  # why there is no text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +39,18 @@ class Verdict:
     fleet: Fleet | None = None
     host: str | None = None
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetMemo:
+    """What a list of workflows tells of a fleet without asking it."""
+
+    name: str
+    target: Target
+    task_queues: tuple[TaskQueue, ...]
+    temporal: TemporalPlace
+
+    @classmethod
+    def of(cls, fleet: Fleet) -> "FleetMemo":
+        """The part of a declaration that others look at."""
+        return cls(name=fleet.name, target=fleet.target, task_queues=fleet.task_queues, temporal=fleet.temporal)

@@ -32,9 +32,7 @@ class Bound:
         """Check after the field's own type has been read."""
         return core_schema.with_info_after_validator_function(self._check, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Add the limits that JSON Schema has a word for."""
         words = {"minimum": self.ge, "exclusiveMinimum": self.gt, "maximum": self.le}
         limits: dict[str, Any] = {word: limit for word, limit in words.items() if limit is not None}
@@ -91,9 +89,7 @@ class Known:
         """Check after the enum has been read."""
         return core_schema.with_info_after_validator_function(_known, handler(source))
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """`unknown` is a way of reading, not something to write."""
         json_schema = handler.resolve_ref_schema(handler(schema))
         return {**json_schema, "enum": [value for value in json_schema["enum"] if value != "unknown"]}

@@ -35,9 +35,7 @@ class AsColumns:
             return value
         known = [name for name in self._names if isinstance(value.get(name), list)]
         lines = zip_longest(*(value[name] for name in known))
-        return [
-            {name: cell for name, cell in zip(known, line, strict=True) if cell is not None} for line in lines
-        ]
+        return [{name: cell for name, cell in zip(known, line, strict=True) if cell is not None} for line in lines]
 
     def _to_columns(self, rows: tuple[Any, ...]) -> dict[str, list[Any]]:
         columns = {name: [_rounded(getattr(row, name)) for row in rows] for name in self._names}

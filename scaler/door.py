@@ -15,6 +15,7 @@ from scaler.fleet import Delivery, Fleet, TargetKind
 from scaler.model.common import TaskType
 
 MAX_FLEET_BYTES = 64 * 1024
+LONGEST_SHOWN = 60
 
 Path = tuple[str | int, ...]
 Declared = TypeVar("Declared", bound=BaseModel)
@@ -38,6 +39,24 @@ class Refused(Exception):  # noqa: N818 (it names what happened, not whose class
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = problems
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What came through the door, unread: how many payloads, and the text of the only one if it is JSON."""
+
+    payloads: int
+    json: str | None = None
+    fault: str | None = None  # why there is no text
+
+    def value(self) -> Any:
+        """The JSON value; `Refused` where there is none."""
+        if self.json is None:
+            raise Refused((Problem((), f"the input {self.fault}"),))
+        try:
+            return json.loads(self.json)
+        except (ValueError, RecursionError) as error:
+            raise Refused((Problem((), f"the input is not JSON: {error}"),)) from None
 
 
 def key_path(path: Path) -> str:
@@ -79,7 +98,7 @@ def _message(kind: str, message: str, found: Any) -> str:
 
 def _shown(found: Any) -> str:
     text = json.dumps(found, default=str)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 Findings = Iterator[tuple[Path, str]]

@@ -63,12 +63,8 @@ class Target(_Declared):
     selector: str | None = Field(
         None, description="Kubernetes labels, where a fleet is several Deployments (one for each build id)."
     )
-    namespace: str | None = Field(
-        None, description="Kubernetes namespace, or Google Cloud project and region."
-    )
-    container: str | None = Field(
-        None, description="The container that runs the worker; default: the only one."
-    )
+    namespace: str | None = Field(None, description="Kubernetes namespace, or Google Cloud project and region.")
+    container: str | None = Field(None, description="The container that runs the worker; default: the only one.")
     host: str | None = Field(
         None, description="Local targets: the host they live on; default: where the first tick was served."
     )
@@ -109,9 +105,7 @@ class Workers(_Declared):
 
     min: Annotated[int, Bound(ge=0)]
     max: Annotated[int, Bound(ge=1, le=10_000)]
-    reserve: Annotated[int, Bound(ge=0)] = Field(
-        0, description="Workers kept free above what the load needs."
-    )
+    reserve: Annotated[int, Bound(ge=0)] = Field(0, description="Workers kept free above what the load needs.")
     slots: Slots = Slots()
     caches: Annotated[int, Bound(ge=1)] | None = Field(
         None, description="Caches that one worker holds, where heartbeats don't tell; default 1."
@@ -142,12 +136,8 @@ class Cache(_Declared):
 class MemoryBound(_Declared):
     """How much memory one worker may use."""
 
-    limit: Annotated[ByteCount, Bound(ge=2**20)] | None = Field(
-        None, description="Default: what the target enforces."
-    )
-    headroom: Annotated[float, Bound(ge=0.02, le=0.6)] = Field(
-        0.15, description="Part of the limit that stays free."
-    )
+    limit: Annotated[ByteCount, Bound(ge=2**20)] | None = Field(None, description="Default: what the target enforces.")
+    headroom: Annotated[float, Bound(ge=0.02, le=0.6)] = Field(0.15, description="Part of the limit that stays free.")
 
 
 class Objective(_Declared):

@@ -29,9 +29,7 @@ def override_cleared(memory: Memory) -> Memory:
 def stopped(memory: Memory, *, drain: bool) -> Memory:
     """Give the fleet up; asking again may add the drain but not take it back."""
     earlier = memory.operator.stop
-    return _with(
-        memory, replace(memory.operator, stop=Stop(drain=drain or (earlier is not None and earlier.drain)))
-    )
+    return _with(memory, replace(memory.operator, stop=Stop(drain=drain or (earlier is not None and earlier.drain))))
 
 
 def expired(memory: Memory, now: datetime) -> Memory:

@@ -13,6 +13,15 @@ from scaler.model.record import CacheCut, RolloutStep, StepOutcome, TargetRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How the target stands when a step is taken."""
+
+    now: datetime
+    owner_lives: bool  # whether the workflow that the record names is still running
+    desired: int | None = None  # the count that the target is set to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordStep:
     """What to do with a plan: `write` first if there is something to write, then act if the outcome is applied."""
 
@@ -20,37 +29,31 @@ class RecordStep:
     write: TargetRecord | None = None
 
 
-def record_step(
-    found: TargetRecord | None, plan: Plan, stamp: Stamp, now: datetime, *, owner_lives: bool
-) -> RecordStep:
-    """Hold a plan against the record that a target carries.
-
-    Args:
-        found: The record, or None where this product never wrote one.
-        plan: What is to be made so; without a size it only looks.
-        stamp: Who sends it and where it stands in the order of plans.
-        now: When this step is taken; stands in the record of a cache cut.
-        owner_lives: Whether the workflow that the record names is still running. A closed one leaves its
-            target to the next that only looks.
-
-    """
+def record_step(found: TargetRecord | None, plan: Plan, stamp: Stamp, standing: Standing) -> RecordStep:
+    """Hold a plan against the record that a target carries, None where this product never wrote one."""
     if found is None or found.owner != stamp.owner:
-        return _claim(found, plan, stamp, owner_lives=owner_lives)
+        return _claim(found, plan, stamp, standing)
     if found.generation > stamp.generation:
         return RecordStep(outcome=StepOutcome.REFUSED_GENERATION)
-    wanted = _intended(found, plan, now)
+    outcome = _outcome(found, plan, standing)
+    wanted = _intended(found, plan, standing) if outcome is StepOutcome.APPLIED else found
     if stamp.release:
         wanted = replace(wanted, owner=None)
     changed = wanted != found or stamp.fence
-    outcome = StepOutcome.LOOKED if _only_looks(plan) else StepOutcome.APPLIED
-    return RecordStep(
-        outcome=outcome, write=replace(wanted, generation=stamp.generation) if changed else None
-    )
+    return RecordStep(outcome=outcome, write=replace(wanted, generation=stamp.generation) if changed else None)
 
 
-def _claim(found: TargetRecord | None, plan: Plan, stamp: Stamp, *, owner_lives: bool) -> RecordStep:
-    """Only a look may claim: a late plan of a fleet that was given up must not."""
-    owned = found is not None and found.owner is not None and owner_lives
+def set_by_another_hand(record: TargetRecord, desired: int | None) -> bool:
+    """Whether a count is neither the record's intended one nor the one before, so that somebody else set it."""
+    if desired is None or record.intended is None:
+        return False
+    ours = {record.intended.workers, record.previous.workers if record.previous else record.intended.workers}
+    return desired not in ours
+
+
+def _claim(found: TargetRecord | None, plan: Plan, stamp: Stamp, standing: Standing) -> RecordStep:
+    """Only a look may claim: a late plan of a fleet that was given up must not. A closed owner claims nothing."""
+    owned = found is not None and found.owner is not None and standing.owner_lives
     if owned or not _only_looks(plan):
         return RecordStep(outcome=StepOutcome.REFUSED_OWNER)
     if stamp.release:
@@ -60,13 +63,21 @@ def _claim(found: TargetRecord | None, plan: Plan, stamp: Stamp, *, owner_lives:
     return RecordStep(outcome=StepOutcome.LOOKED, write=claimed)
 
 
+def _outcome(found: TargetRecord, plan: Plan, standing: Standing) -> StepOutcome:
+    if plan.size is None or _only_looks(plan):
+        return StepOutcome.LOOKED
+    if set_by_another_hand(found, standing.desired) and plan.size.workers != standing.desired:
+        return StepOutcome.REFUSED_HAND
+    return StepOutcome.APPLIED
+
+
 def _only_looks(plan: Plan) -> bool:
     """A step that only a later version knows is not guessed at."""
     return plan.size is None or plan.step is RolloutStep.UNKNOWN
 
 
-def _intended(found: TargetRecord, plan: Plan, now: datetime) -> TargetRecord:
-    if plan.size is None or _only_looks(plan):
+def _intended(found: TargetRecord, plan: Plan, standing: Standing) -> TargetRecord:
+    if plan.size is None:
         return found
     before, size = found.intended, plan.size
     if size.cache is None and before is not None:
@@ -74,6 +85,9 @@ def _intended(found: TargetRecord, plan: Plan, now: datetime) -> TargetRecord:
     record = replace(found, intended=size, step=plan.step, surge=plan.surge)
     if before is None or before == size:
         return record
-    record = replace(record, previous=before)
+    if standing.desired in (None, before.workers):
+        # A size that was written but never acted on may not push out the one that the target still has:
+        # 4 → 6 → 5 with no act in between leaves a 4 that is nobody else's.
+        record = replace(record, previous=before)
     cut = before.cache is not None and size.cache is not None and size.cache < before.cache
-    return replace(record, cut=CacheCut(now, before.workers)) if cut else record
+    return replace(record, cut=CacheCut(standing.now, before.workers)) if cut else record

@@ -90,8 +90,6 @@ Duration = Annotated[
 ByteCount = Annotated[
     int,
     BeforeValidator(_size),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string", "examples": ["512Mi", "2Gi"]}, {"type": "integer", "minimum": 0}]}
-    ),
+    WithJsonSchema({"anyOf": [{"type": "string", "examples": ["512Mi", "2Gi"]}, {"type": "integer", "minimum": 0}]}),
 ]
 """A number of bytes, written `512Mi` or plainly."""

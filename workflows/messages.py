@@ -7,14 +7,13 @@ stricter version replays.
 import json
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio.common import RawValue
 
-from activities.requests import Submission
 from scaler.bounds import Bound
-from scaler.door import MAX_FLEET_BYTES, Problem, Refused, read_declared, read_fleet
+from scaler.door import MAX_FLEET_BYTES, Refused, Submission, read_declared, read_fleet
 from scaler.fleet import Fleet
 from scaler.units import ByteCount, Duration
 
@@ -80,28 +79,16 @@ def submitted(payloads: Sequence[RawValue]) -> Submission:
     if encoding not in ("json/plain", "json/protobuf"):
         return Submission(payloads=1, fault=f"must be json/plain, found encoding {encoding[:40]!r}")
     if len(payload.data) > MAX_FLEET_BYTES:
-        return Submission(
-            payloads=1, fault=f"must be at most {MAX_FLEET_BYTES} bytes, found {len(payload.data)}"
-        )
+        return Submission(payloads=1, fault=f"must be at most {MAX_FLEET_BYTES} bytes, found {len(payload.data)}")
     try:
         return Submission(payloads=1, json=payload.data.decode())
     except UnicodeDecodeError:
         return Submission(payloads=1, fault="must be UTF-8")
 
 
-def parsed(submission: Submission) -> Any:
-    """The JSON value of a submission; `Refused` where there is none."""
-    if submission.json is None:
-        raise Refused((Problem((), f"the input {submission.fault}"),))
-    try:
-        return json.loads(submission.json)
-    except (ValueError, RecursionError) as error:
-        raise Refused((Problem((), f"the input is not JSON: {error}"),)) from None
-
-
 def read_strictly(model: type[Message], payloads: Sequence[RawValue]) -> Message:
     """Read a message at the door; `Refused` with every mistake in it."""
-    return read_declared(model, {} if _empty(model, payloads) else parsed(submitted(payloads)))
+    return read_declared(model, {} if _empty(model, payloads) else submitted(payloads).value())
 
 
 def read_accepted(model: type[Message], payloads: Sequence[RawValue]) -> Message:
@@ -119,18 +106,13 @@ def _empty(model: type[BaseModel], payloads: Sequence[RawValue]) -> bool:
 
 def read_fleet_strictly(payloads: Sequence[RawValue]) -> Fleet:
     """Read a declaration at the door; `Refused` with every mistake in it."""
-    return read_fleet(parsed(submitted(payloads)))
+    return read_fleet(submitted(payloads).value())
 
 
 def host(submission: Submission) -> str | None:
     """Where a local target says it lives, peeked at before anything was checked; None for whatever is odd."""
     try:
-        declared = parsed(submission)["target"]["host"]
+        declared = submission.value()["target"]["host"]
     except (Refused, LookupError, TypeError):
         return None
     return declared if isinstance(declared, str) and 0 < len(declared) <= MAX_HOST_LENGTH else None
-
-
-def memo(fleet: Fleet) -> dict[str, Any]:
-    """What `list` and the check for shared queues read of a fleet without asking its workflow."""
-    return {"fleet": fleet.model_dump(mode="json", include={"name", "target", "task_queues", "temporal"})}

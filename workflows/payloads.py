@@ -16,7 +16,7 @@ from temporalio.converter import DataConverter
 
 
 @cache
-def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
@@ -24,7 +24,7 @@ class _ByType(PydanticJSONPlainPayloadConverter):
     """Writes a value by its own type, so that annotations of dataclass fields (columns, durations) count."""
 
     def to_payload(self, value: Any) -> Payload | None:
-        data = _adapter(type(value)).dump_json(value)
+        data = _adapter(value.__class__).dump_json(value)
         return Payload(metadata={"encoding": self.encoding.encode()}, data=data)
 
 

@@ -14,11 +14,10 @@ from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from activities.requests import CHECK_TARGET, FLEET_MEMO, RECONCILE, CheckTarget, FleetMemo, Reconcile, Verdict
+    from scaler import operator
     from scaler.decision import decide_or_hold
     from scaler.explain import markdown
-
-    from activities.requests import CHECK_TARGET, RECONCILE, CheckTarget, Reconcile, Verdict
-    from scaler import operator
     from scaler.hint import Hint, with_hint
     from scaler.model.common import Generation, Owner
     from scaler.model.decision import DecisionSummary
@@ -75,17 +74,19 @@ class ScaleFleet:
             return Plan(size=None, until=now), False
         decision, memory = decide_or_hold(self._state.observation, self._state.fleet, self._state.memory, now)
         self._state = self._state.decided(decision, memory)
-        workflow.set_current_details(markdown(self._state, now))
-        plan = replace(decision.plan, until=now) if self._short else decision.plan
-        return plan, self._state.may_release
+        workflow.set_current_details(markdown(self._state))
+        release = self._state.may_release
+        plan = replace(decision.plan, until=now) if self._short or release else decision.plan
+        return plan, release
 
     async def _tick(self, plan: Plan, *, release: bool) -> None:
         """Have one plan made so and watched. An update may end it; then its observation is lost."""
-        sent = self._state.sent(plan)
-        info = workflow.info()
+        now, info = workflow.now(), workflow.info()
+        sent = self._state.sent(plan, now)
         stamp = Stamp(
             owner=Owner(info.namespace, info.workflow_id),
             generation=sent.generation,
+            wake_from=self._state.wake_from(now),
             fence=self._state.fence,
             release=release,
         )
@@ -95,7 +96,7 @@ class ScaleFleet:
             Reconcile(fleet=sent.fleet, plan=plan, stamp=stamp),
             result_type=Observation,
             task_queue=_queue_of(sent.host),
-            start_to_close_timeout=max(plan.until - workflow.now(), timedelta(0)) + DEAD_CONTROLLER,
+            start_to_close_timeout=max(plan.until - now, timedelta(0)) + DEAD_CONTROLLER,
             retry_policy=RECONCILE_RETRY,
             cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
         )
@@ -116,7 +117,7 @@ class ScaleFleet:
             raise ApplicationError(_reasons(verdict), type="InvalidFleet", non_retryable=True)
         epoch = workflow.info().workflow_start_time.timestamp()
         state = State(fleet=verdict.fleet, host=verdict.host, generation=Generation(epoch, 0))
-        workflow.upsert_memo(messages.memo(state.fleet))
+        workflow.upsert_memo({FLEET_MEMO: FleetMemo.of(state.fleet)})
         return state
 
     async def _check(self, payloads: Sequence[RawValue], *, attempts: int) -> Verdict:
@@ -127,7 +128,7 @@ class ScaleFleet:
             workflow_id=workflow.info().workflow_id,
             current=current.fleet if current else None,
         )
-        return await workflow.execute_activity(
+        verdict: Verdict = await workflow.execute_activity(
             CHECK_TARGET,
             request,
             result_type=Verdict,
@@ -135,6 +136,7 @@ class ScaleFleet:
             start_to_close_timeout=CHECK_TIMEOUT,
             retry_policy=replace(RECONCILE_RETRY, maximum_attempts=attempts),
         )
+        return verdict
 
     @workflow.update(name="apply")
     async def apply(self, *payloads: RawValue) -> State:
@@ -144,13 +146,11 @@ class ScaleFleet:
             try:
                 verdict = await self._check(payloads, attempts=APPLY_ATTEMPTS)
             except ActivityError as error:
-                raise ApplicationError(
-                    f"the fleet could not be checked: {error.cause}", type="FleetRefused"
-                ) from error
+                raise ApplicationError(f"the fleet could not be checked: {error.cause}", type="FleetRefused") from error
             if verdict.fleet is None:
                 raise ApplicationError(_reasons(verdict), type="FleetRefused")
             self._state = replace(self._state, fleet=verdict.fleet)
-            workflow.upsert_memo(messages.memo(verdict.fleet))
+            workflow.upsert_memo({FLEET_MEMO: FleetMemo.of(verdict.fleet)})
             return await self._carried_out(self._interrupt())
 
     @apply.validator
@@ -164,9 +164,7 @@ class ScaleFleet:
         await self._ready()
         now = workflow.now()
         until = now + request.duration if request.duration is not None else None
-        self._remember(
-            operator.paused(self._state.memory, Pause(reason=request.reason, since=now, until=until))
-        )
+        self._remember(operator.paused(self._state.memory, Pause(reason=request.reason, since=now, until=until)))
         return await self._carried_out(self._interrupt())
 
     @pause.validator
@@ -276,16 +274,10 @@ class ScaleFleet:
     async def _carried_out(self, generation: Generation) -> State:
         """Wait until the target answered this plan or a later one; fail the update where it did not take it."""
         await workflow.wait_condition(
-            lambda: (
-                self._given_up
-                or self._state.carries(generation)
-                or self._state.failed(generation) is not None
-            )
+            lambda: self._given_up or self._state.carries(generation) or self._state.failed(generation) is not None
         )
         if (why := self._state.failed(generation)) is not None:
-            raise ApplicationError(
-                f"it is in force, but the target has not confirmed it: {why}", type="NotConfirmed"
-            )
+            raise ApplicationError(f"it is in force, but the target has not confirmed it: {why}", type="NotConfirmed")
         return self._state
 
 

@@ -43,8 +43,50 @@ class Operator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A smoothed figure and when it was last fed; None until there was one."""
+
+    value: float | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What is known of one task type."""
+
+    arrivals_per_second: Level = Level()
+    service_seconds: Level = Level()
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPoint:
+    """The most memory that a worker was seen to use with so many workflows cached."""
+
+    cached: int
+    bytes: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """How many workers one stretch of the scale-in window would have wanted at most."""
+
+    at: datetime
+    workers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
     """What the next decision must remember."""
 
     operator: Operator = field(default_factory=Operator)
     unechoed: Size | None = None  # of the newest plan that no observation has echoed
+    decided_on: datetime | None = None  # time of the newest observation that was learned from
+    workflow: Demand = field(default_factory=Demand)
+    activity: Demand = field(default_factory=Demand)
+    envelope: tuple[MemoryPoint, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    exits_seen_until: datetime | None = None
+    hold_since: datetime | None = None  # from when latency was inside the objective, after a cache cut
+    foreign_since: datetime | None = None
+    cache_changed_at: datetime | None = None

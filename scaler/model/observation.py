@@ -152,6 +152,7 @@ class WorkerExit:
     reason: ExitReason
     at: datetime
     cache: int | None = None
+    cached: int | None = None  # workflows it had cached when it last said so
     memory_bytes: int | None = None  # the highest figure before it ended
 
 

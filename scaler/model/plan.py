@@ -1,10 +1,12 @@
 """What the next tick makes so. Pure and frozen."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scaler.model.common import Generation, Owner, Size
 from scaler.model.record import RolloutStep
+
+SHORTEST_TICK, LONGEST_TICK = timedelta(seconds=5), timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,5 +53,6 @@ class Stamp:
 
     owner: Owner
     generation: Generation
+    wake_from: datetime  # thresholds end the tick from then on
     fence: bool = False
     release: bool = False

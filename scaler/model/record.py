@@ -49,6 +49,7 @@ class StepOutcome(TolerantEnum):
     REFUSED_GENERATION = "refused_generation"  # the record is ahead: an orphan, a reset, a restored database
     REFUSED_OWNER = "refused_owner"  # the record names another owner, or none and the plan had a size
     NOT_ALLOWED = "not_allowed"  # the controller's configuration does not list the target
+    REFUSED_HAND = "refused_hand"  # somebody else set the count; it is adopted before it is changed
     CONFLICT = "conflict"  # somebody wrote the target in between; the next tick tries again
     FAILED = "failed"  # the target could not be reached, or refused; `detail` says why
     UNKNOWN = "unknown"
@@ -60,9 +61,10 @@ class Applied:
 
     generation: Generation
     outcome: StepOutcome
+    record: TargetRecord | None = None  # as it stands after the step
     detail: str | None = None
 
     @property
-    def stands(self) -> bool:
-        """Whether the target carries this plan, so that the next decision may build on it."""
-        return self.outcome in (StepOutcome.APPLIED, StepOutcome.LOOKED)
+    def settled(self) -> bool:
+        """Whether it is known what came of the plan, so that the next decision may build on it."""
+        return self.outcome in (StepOutcome.APPLIED, StepOutcome.LOOKED, StepOutcome.REFUSED_HAND)

@@ -5,17 +5,20 @@ and nothing is lost.
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Size
 from scaler.model.decision import Decision, DecisionSummary
 from scaler.model.memory import Memory
 from scaler.model.observation import Observation
-from scaler.model.plan import Plan
+from scaler.model.plan import SHORTEST_TICK, Plan
 from scaler.model.record import StepOutcome
 
 STATE_VERSION = 1
 DECISIONS_KEPT = 20
+
+SOONEST_WAKE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,7 @@ class State:
     decision: Decision | None = None
     decisions: tuple[DecisionSummary, ...] = ()
     fence: bool = False  # a plan was sent that no observation echoed
+    sent_at: datetime | None = None  # when the newest plan was sent
     version: int = STATE_VERSION
 
     def decided(self, decision: Decision, memory: Memory) -> "State":
@@ -44,7 +48,7 @@ class State:
             log = (*self.decisions, newest)[-DECISIONS_KEPT:]
         return replace(self, memory=memory, decision=decision, decisions=log)
 
-    def sent(self, plan: Plan) -> "State":
+    def sent(self, plan: Plan, now: datetime) -> "State":
         """After a plan was handed to the target; until its echo it counts as maybe carried out."""
         memory = replace(self.memory, unechoed=_either(self.memory.unechoed, plan.size))
         return replace(
@@ -53,14 +57,20 @@ class State:
             generation=self.generation.next(),
             ticks=self.ticks + 1,
             fence=True,
+            sent_at=now,
             memory=memory,
         )
+
+    def wake_from(self, now: datetime) -> datetime:
+        """From when on a breach may end the tick that starts now: soon after a long one, later after a short one."""
+        long = self.sent_at is not None and now - self.sent_at >= SHORTEST_TICK
+        return now + (SOONEST_WAKE if long else SHORTEST_TICK)
 
     def saw(self, observation: Observation) -> "State":
         """After an observation. Only the echo of the newest plan settles what was sent before it."""
         state = replace(self, observation=observation)
         applied, found = observation.applied, observation.found
-        if applied.generation == self.generation and applied.stands:
+        if applied.generation == self.generation and applied.settled:
             return replace(state, fence=False, memory=replace(self.memory, unechoed=None))
         if applied.outcome is StepOutcome.REFUSED_GENERATION and found is not None:
             return replace(state, generation=max(self.generation, found.generation))
@@ -76,11 +86,11 @@ class State:
 
     def carries(self, generation: Generation) -> bool:
         """Whether the target has confirmed this plan or a later one."""
-        return self.observation is not None and self.observation.applied.stands and self._answered(generation)
+        return self.observation is not None and self.observation.applied.settled and self._answered(generation)
 
     def failed(self, generation: Generation) -> str | None:
         """Why the target did not take this plan or a later one, if it has answered and did not."""
-        if self.observation is None or self.observation.applied.stands or not self._answered(generation):
+        if self.observation is None or self.observation.applied.settled or not self._answered(generation):
             return None
         applied = self.observation.applied
         return applied.detail or applied.outcome.value.replace("_", " ")

@@ -1,0 +1,127 @@
+"""Joins what a target knows of its workers with what they say of themselves. Pure."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from activities.sources.heartbeats import Heartbeat, SlotsSeen
+from activities.targets.contract import TargetWorker
+from scaler.model.observation import MAX_WORKER_ROWS, WorkerSeen, WorkerState, WorkerTotals
+
+FULLEST_ROWS = 10
+"""Rows kept for the fullest workers of a fleet that is too large for a row each; the rest are the idlest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Every worker of the target, and the heartbeats that belong to none of them."""
+
+    workers: tuple[WorkerSeen, ...]
+    others: tuple[Heartbeat, ...]
+
+
+def join(workers: Sequence[TargetWorker], beats: Iterable[Heartbeat], now: datetime) -> Joined:
+    """Join by host name and process id, or by host name alone where each worker has one of its own."""
+    by_place: dict[tuple[str, int | None], list[Heartbeat]] = defaultdict(list)
+    pods = {worker.host_name for worker in workers if worker.process_id is None}
+    for beat in beats:
+        place = (beat.host_name, None if beat.host_name in pods else beat.process_id)
+        by_place[place].append(beat)
+    rows = tuple(_row(worker, by_place.pop((worker.host_name, worker.process_id), []), now) for worker in workers)
+    return Joined(rows, tuple(beat for left in by_place.values() for beat in left))
+
+
+def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerSeen:
+    if not beats:
+        return worker.seen
+    workflow = [beat.workflow for beat in beats if beat.workflow is not None]
+    activity = [beat.activity for beat in beats if beat.activity is not None]
+    caches = [beat for beat in beats if beat.cached is not None]
+    return replace(
+        worker.seen,
+        heartbeat_age_seconds=(now - min(beat.at for beat in beats)).total_seconds(),
+        caches=len(caches),
+        cached=sum(beat.cached or 0 for beat in caches),
+        workflow_slots=_total(workflow),
+        workflow_slots_used=sum(slots.used for slots in workflow),
+        activity_slots=_total(activity),
+        activity_slots_used=sum(slots.used for slots in activity),
+        workflow_tasks_per_second=_sum(slots.tasks_per_second for slots in workflow),
+        activities_per_second=_sum(slots.tasks_per_second for slots in activity),
+        cache_hits_per_second=_sum(beat.cache_hits_per_second for beat in caches),
+        cache_misses_per_second=_sum(beat.cache_misses_per_second for beat in caches),
+    )
+
+
+def _total(slots: list[SlotsSeen]) -> int | None:
+    """Unknown where any supplier's is: a sum that leaves some out would look like all."""
+    known = [each.total for each in slots if each.total is not None]
+    return sum(known) if len(known) == len(slots) else None
+
+
+def _sum(rates: Iterable[float | None]) -> float | None:
+    all_rates = list(rates)
+    known = [rate for rate in all_rates if rate is not None]
+    return sum(known) if known and len(known) == len(all_rates) else None
+
+
+def totals(workers: Sequence[WorkerSeen], fresh_seconds: float) -> tuple[WorkerTotals, ...]:
+    """Sums by cache size and version; heartbeats older than `fresh_seconds` count as none."""
+    groups: dict[tuple[int | None, str], list[WorkerSeen]] = defaultdict(list)
+    for worker in workers:
+        groups[worker.cache, worker.version].append(worker)
+    return tuple(_total_of(cache, version, group, fresh_seconds) for (cache, version), group in groups.items())
+
+
+def _total_of(cache: int | None, version: str, workers: Sequence[WorkerSeen], fresh_seconds: float) -> WorkerTotals:
+    states = [worker.state for worker in workers]
+    beating = [
+        worker
+        for worker in workers
+        if worker.state is WorkerState.READY
+        and worker.heartbeat_age_seconds is not None
+        and worker.heartbeat_age_seconds <= fresh_seconds
+    ]
+    memory = [worker.memory_bytes for worker in workers if worker.memory_bytes is not None]
+    return WorkerTotals(
+        cache=cache,
+        version=version,
+        workers=len(workers),
+        ready=states.count(WorkerState.READY),
+        draining=states.count(WorkerState.DRAINING),
+        restarting=states.count(WorkerState.RESTARTING),
+        memory_bytes=sum(memory),
+        memory_max_bytes=max(memory, default=0),
+        beating=len(beating),
+        cached=sum(worker.cached or 0 for worker in beating),
+        workflow_slots=sum(worker.workflow_slots or 0 for worker in beating),
+        workflow_slots_used=sum(worker.workflow_slots_used or 0 for worker in beating),
+        activity_slots=sum(worker.activity_slots or 0 for worker in beating),
+        activity_slots_used=sum(worker.activity_slots_used or 0 for worker in beating),
+        workflow_tasks_per_second=sum(worker.workflow_tasks_per_second or 0.0 for worker in beating),
+        activities_per_second=sum(worker.activities_per_second or 0.0 for worker in beating),
+        cache_hits_per_second=sum(worker.cache_hits_per_second or 0.0 for worker in beating),
+        cache_misses_per_second=sum(worker.cache_misses_per_second or 0.0 for worker in beating),
+    )
+
+
+def rows_kept(workers: Sequence[WorkerSeen]) -> tuple[WorkerSeen, ...]:
+    """All rows of a fleet of up to a hundred workers; of a larger one the fullest and the idlest."""
+    if len(workers) <= MAX_WORKER_ROWS:
+        return tuple(workers)
+    fullest = sorted(workers, key=lambda worker: worker.memory_bytes or 0, reverse=True)[:FULLEST_ROWS]
+    kept = {worker.name for worker in fullest}
+    others = [worker for worker in workers if worker.name not in kept]
+    idlest = sorted(others, key=lambda worker: worker.activity_slots_used or 0)[: MAX_WORKER_ROWS - FULLEST_ROWS]
+    return (*fullest, *idlest)
+
+
+def strangers(joined: Joined, pollers: frozenset[str], now: datetime) -> tuple[str, ...]:
+    """Identities that poll the fleet's queues and are none of its workers: capacity that nobody here controls.
+
+    A worker that just died beats no more, but its last beat looks alive for three of its intervals; so only one
+    that has beaten within one and a half of them counts.
+    """
+    alive = {beat.identity for beat in joined.others if (now - beat.at).total_seconds() < 1.5 * beat.interval_seconds}
+    return tuple(sorted(alive & pollers))

@@ -1,0 +1,212 @@
+"""Schedule-to-start latency, service times, replay cost and re-use of cached runs, from recent workflow histories.
+
+Needs no metrics stack and no change of any worker. Reads the tail of a few runs now and then, within the budget;
+only finished tasks show, so a queue that has stopped moving is seen by the age of its backlog instead.
+"""
+
+import asyncio
+import math
+import random
+from bisect import bisect_left
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from statistics import fmean
+
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import (
+    GetWorkflowExecutionHistoryReverseRequest,
+    ListWorkflowExecutionsRequest,
+)
+from temporalio.client import Client
+
+from activities.sources.gate import Gate, SourceUnavailable
+from activities.sources.history_events import ActivitySample, RunSample, WorkflowTaskSample, sampled
+from scaler.fleet import Fleet, Switch
+from scaler.model.common import Quality, TaskType
+from scaler.model.observation import GAP_EDGES_SECONDS, Fault, ReplaySeen, TaskTimesSeen
+
+RUNS_PER_SAMPLE = 10
+EVENTS_PER_RUN = 50
+SHORTEST_INTERVAL = timedelta(seconds=20)
+SHARE_OF_BUDGET = 0.3
+"""The part of the call budget that sampling histories may take, over all queues."""
+
+LATENCY_WINDOW = timedelta(minutes=2)
+SERVICE_WINDOW = timedelta(minutes=15)
+KEPT_TASKS = 2000
+KEPT_RUNS = 300
+FEWEST_WAITS = 5
+"""With fewer recent waits their percentile is an anecdote."""
+
+
+@dataclass(slots=True)
+class _Samples:
+    """What is kept of one queue's runs; of a run that is read again only what is new."""
+
+    read_at: datetime | None = None
+    fault: Fault | None = None
+    workflow_tasks: deque[WorkflowTaskSample] = field(default_factory=lambda: deque(maxlen=KEPT_TASKS))
+    activities: deque[ActivitySample] = field(default_factory=lambda: deque(maxlen=KEPT_TASKS))
+    runs: OrderedDict[str, tuple[datetime, tuple[float, ...]]] = field(default_factory=OrderedDict)
+
+    def add(self, run_id: str, run: RunSample, now: datetime) -> None:
+        """Take in one run's tail."""
+        known_until = self.runs[run_id][0] if run_id in self.runs else datetime.min.replace(tzinfo=UTC)
+        self.workflow_tasks += [task for task in run.workflow_tasks if task.scheduled_at > known_until]
+        self.activities += [task for task in run.activities if task.scheduled_at > known_until]
+        scheduled = [task.scheduled_at for task in run.workflow_tasks] + [task.scheduled_at for task in run.activities]
+        newest = max(scheduled, default=known_until)
+        self.runs[run_id] = (min(newest, now), run.gaps_seconds)
+        self.runs.move_to_end(run_id)
+        while len(self.runs) > KEPT_RUNS:
+            self.runs.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryReading:
+    """What the sampled runs of some workflow queues tell."""
+
+    task_times: tuple[TaskTimesSeen, ...] = ()
+    replay: ReplaySeen = field(default_factory=ReplaySeen)
+    faults: tuple[Fault, ...] = ()
+
+
+class HistorySource:
+    """Samples the runs of workflow task queues through one client, in the background of whoever reads it."""
+
+    def __init__(self, client: Client, gate: Gate) -> None:
+        self._service = client.workflow_service
+        self._gate = gate
+        self._samples: dict[tuple[str, str], _Samples] = {}
+        self._sampling: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._random = random.Random()  # noqa: S311 (which runs are sampled is no secret)
+
+    def read(self, namespace: str, fleet: Fleet) -> HistoryReading:
+        """What is known now; looks for news in the background where that is due."""
+        if fleet.signals.histories is not Switch.ON:
+            return HistoryReading()
+        now = datetime.now(UTC)
+        queues = fleet.signals.history_queues or tuple(queue.name for queue in fleet.task_queues)
+        samples = [self._refreshed(namespace, queue, now) for queue in queues]
+        return HistoryReading(
+            task_times=tuple(
+                _task_times(samples, queue.name, task_type, fleet.objective.percentile)
+                for queue in fleet.task_queues
+                for task_type in queue.types
+            ),
+            replay=_replay(samples),
+            faults=tuple(each.fault for each in samples if each.fault is not None),
+        )
+
+    def _refreshed(self, namespace: str, queue: str, now: datetime) -> _Samples:
+        key = (namespace, queue)
+        samples = self._samples.setdefault(key, _Samples())
+        due = samples.read_at is None or now - samples.read_at >= self._interval
+        if due and key not in self._sampling:
+            samples.read_at = now
+            self._sampling[key] = asyncio.create_task(self._sample(key, samples))
+        return samples
+
+    @property
+    def _interval(self) -> timedelta:
+        """Long enough that all queues together stay within their share of the budget."""
+        calls = len(self._samples) * (RUNS_PER_SAMPLE + len(_QUERIES))
+        return max(SHORTEST_INTERVAL, timedelta(seconds=calls / (SHARE_OF_BUDGET * self._gate.calls_per_second)))
+
+    async def _sample(self, key: tuple[str, str], samples: _Samples) -> None:
+        try:
+            for run in await self._runs(*key):
+                samples.add(run.run_id, await self._tail(key[0], run), datetime.now(UTC))
+            samples.fault = None
+        except SourceUnavailable as error:
+            samples.fault = Fault(f"histories of {key[1]}", str(error))
+        finally:
+            del self._sampling[key]
+
+    async def _runs(self, namespace: str, queue: str) -> list[WorkflowExecution]:
+        """A few runs of different kinds: just closed ones, the newest, and any that began before a random time."""
+        now = datetime.now(UTC)
+        found: dict[str, WorkflowExecution] = {}
+        before = now - timedelta(seconds=self._random.expovariate(1 / SERVICE_WINDOW.total_seconds()))
+        for query, share in _QUERIES.items():
+            text = query.format(
+                queue=queue.replace("'", "''"),
+                since=_text(now - LATENCY_WINDOW),
+                before=_text(before),
+            )
+            request = ListWorkflowExecutionsRequest(namespace=namespace, query=text, page_size=share)
+            answer = await self._gate.call(self._service.list_workflow_executions, request)
+            found |= {info.execution.run_id: info.execution for info in answer.executions}
+        return list(found.values())
+
+    async def _tail(self, namespace: str, run: WorkflowExecution) -> RunSample:
+        request = GetWorkflowExecutionHistoryReverseRequest(
+            namespace=namespace, execution=run, maximum_page_size=EVENTS_PER_RUN
+        )
+        answer = await self._gate.call(self._service.get_workflow_execution_history_reverse, request)
+        return sampled(answer.history.events)
+
+
+_QUERIES = {
+    "TaskQueue = '{queue}' AND CloseTime > '{since}'": 3,
+    "TaskQueue = '{queue}' AND ExecutionStatus = 'Running'": 4,
+    "TaskQueue = '{queue}' AND ExecutionStatus = 'Running' AND StartTime < '{before}'": 3,
+}
+"""Visibility queries and how many runs of each are read; together they make up `RUNS_PER_SAMPLE`."""
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _task_times(samples: Iterable[_Samples], queue: str, task_type: TaskType, percentile: float) -> TaskTimesSeen:
+    """Waits of the last minutes, service times of the last quarter of an hour."""
+    tasks: list[WorkflowTaskSample] | list[ActivitySample]
+    if task_type is TaskType.WORKFLOW:
+        tasks = [task for each in samples for task in each.workflow_tasks if task.sticky or task.queue == queue]
+    else:
+        tasks = [task for each in samples for task in each.activities if task.queue == queue]
+    newest = max((task.scheduled_at for task in tasks), default=None)
+    if newest is None:
+        return TaskTimesSeen(queue=queue, task_type=task_type)
+    waits = sorted(task.waited_seconds for task in tasks if newest - task.scheduled_at <= LATENCY_WINDOW)
+    ran = [task.ran_seconds for task in tasks if newest - task.scheduled_at <= SERVICE_WINDOW]
+    mean = fmean(ran)
+    variance = fmean((each - mean) ** 2 for each in ran)
+    return TaskTimesSeen(
+        at=newest,
+        quality=Quality.FRESH if len(waits) >= FEWEST_WAITS else Quality.STALE,
+        queue=queue,
+        task_type=task_type,
+        samples=len(ran),
+        schedule_to_start_seconds=waits[min(len(waits) - 1, math.ceil(len(waits) * percentile / 100) - 1)],
+        service_mean_seconds=mean,
+        service_scv=variance / mean**2 if mean > 0 else None,
+    )
+
+
+def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
+    tasks = [task for each in samples for task in each.workflow_tasks]
+    if not tasks:
+        return ReplaySeen()
+    newest = max(task.scheduled_at for task in tasks)
+    recent = [task for task in tasks if newest - task.scheduled_at <= SERVICE_WINDOW]
+    sticky = [task for task in recent if task.sticky]
+    replayed = [task for task in recent if task.replayed_events]
+    counts = [0] * (len(GAP_EDGES_SECONDS) + 1)
+    runs = [gaps for each in samples for _, gaps in each.runs.values() if gaps]
+    for gap in (gap for gaps in runs for gap in gaps):
+        counts[bisect_left(GAP_EDGES_SECONDS, gap)] += 1
+    return ReplaySeen(
+        at=newest,
+        quality=Quality.FRESH,
+        sticky_samples=len(sticky),
+        sticky_seconds=fmean(task.ran_seconds for task in sticky) if sticky else None,
+        normal_samples=len(replayed),
+        normal_seconds=fmean(task.ran_seconds for task in replayed) if replayed else None,
+        events=fmean(task.replayed_events for task in replayed) if replayed else None,
+        gaps=tuple(counts),
+        runs=len(runs),
+    )

@@ -1,0 +1,41 @@
+"""Which thresholds of a plan an observation crosses. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from scaler.model.observation import ExitReason, Observation, Wake
+from scaler.model.plan import WakeAt
+
+UNASKED = (ExitReason.OOM_KILLED, ExitReason.CRASHED, ExitReason.EVICTED)
+
+
+def crossed(wake: WakeAt, seen: Observation, since: datetime) -> frozenset[Wake]:
+    """Everything in an observation that would need a decision now; missing figures cross nothing.
+
+    Workers that ended unasked count from `since` on, when the watch began.
+    """
+    return frozenset(_crossed(wake, seen, since))
+
+
+def _crossed(wake: WakeAt, seen: Observation, since: datetime) -> Iterator[Wake]:
+    fullest = max((worker.memory_bytes or 0 for worker in seen.workers), default=0)
+    if _reaches(fullest, wake.emergency_memory_bytes):
+        yield Wake.EMERGENCY_MEMORY
+    if _reaches(fullest, wake.memory_bytes):
+        yield Wake.MEMORY
+    backlog = sum(queue.backlog_tasks or 0 for queue in seen.queues)
+    age_seconds = max((queue.backlog_age_seconds or 0.0 for queue in seen.queues), default=0.0)
+    if _reaches(backlog, wake.backlog_tasks) or _reaches(age_seconds, wake.backlog_age_seconds):
+        yield Wake.BACKLOG
+    if _reaches(sum(total.activity_slots_used for total in seen.totals), wake.activity_slots_used):
+        yield Wake.SLOTS
+    ready = sum(total.ready for total in seen.totals)
+    died = any(ended.reason in UNASKED and ended.at > since for ended in seen.exits)
+    if died or (wake.ready_below is not None and ready < wake.ready_below):
+        yield Wake.WORKERS_LOST
+    if _reaches(ready, wake.ready_at_least):
+        yield Wake.WORKERS_READY
+
+
+def _reaches(figure: float, threshold: float | None) -> bool:
+    return threshold is not None and figure >= threshold

@@ -1,0 +1,69 @@
+"""How a change of the cache size reaches the workers: capacity is surged before any is replaced. Pure.
+
+Where a rollout stands follows from the record and from the cache size each worker started under, so that whoever
+decides next goes on from there.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from scaler.model.common import Size
+from scaler.model.observation import WorkerSeen, WorkerState
+from scaler.model.record import RolloutStep
+from scaler.situation import Situation
+
+WARM = timedelta(seconds=10)
+"""A worker counts as warm when it has been up for so long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The rollout part of a plan."""
+
+    step: RolloutStep = RolloutStep.NONE
+    surge: int = 0
+    replace: tuple[str, ...] = ()
+
+
+def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
+    """The next idempotent step that brings all workers to the cache size."""
+    old = _old(situation, size)
+    if not old:
+        return Stage()
+    surge = situation.surge
+    ready_new = sum(worker.state is WorkerState.READY and worker.cache == size.cache for worker in situation.live)
+    if not emergency and surge > 0 and ready_new == 0:
+        return Stage(step=RolloutStep.SURGE, surge=surge)
+    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_batch(situation, old, surge))
+
+
+def _old(situation: Situation, size: Size) -> list[WorkerSeen]:
+    """Workers to be replaced, the fullest first: they are the ones at risk."""
+    if size.cache is None:
+        return []
+    old = [worker for worker in situation.live if worker.cache not in (None, size.cache)]
+    return sorted(old, key=lambda worker: worker.memory_bytes or 0, reverse=True)
+
+
+def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str, ...]:
+    """As many as the surge makes up for while it is ready; those about to be killed go in any case."""
+    unready = sum(worker.state is not WorkerState.READY for worker in situation.live)
+    room = max(0, max(surge, 1) - unready)
+    doomed = {worker.name for worker in situation.breaching}
+    named = [worker.name for worker in old]
+    return tuple(dict.fromkeys([*(name for name in named if name in doomed), *named[:room]]))
+
+
+def victims(situation: Situation, size: Size) -> tuple[str, ...]:
+    """The order in which workers go when there are too many: not yet serving, old cache, idlest, emptiest."""
+
+    def dearness(worker: WorkerSeen) -> tuple[bool, bool, int, int]:
+        busy = (worker.activity_slots_used or 0) + (worker.workflow_slots_used or 0)
+        return (
+            worker.state is WorkerState.READY,
+            worker.cache == size.cache,
+            busy,
+            worker.cached or 0,
+        )
+
+    return tuple(worker.name for worker in sorted(situation.live, key=dearness))

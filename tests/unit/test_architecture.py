@@ -1,0 +1,58 @@
+"""The plan of the house as a test: what the pure core may import and may not call."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+OUTER_ROOMS = {"cli", "simulation"}
+CORE = [
+    path
+    for path in sorted((ROOT / "scaler").rglob("*.py"))
+    if not OUTER_ROOMS & set(path.relative_to(ROOT / "scaler").parts)
+]
+ALL = [path for room in ("scaler", "workflows", "activities") for path in sorted((ROOT / room).rglob("*.py"))]
+
+PURE_IMPORTS = {
+    "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "math", "operator",
+    "pydantic", "pydantic_core", "re", "scaler", "statistics", "typing",
+}  # fmt: skip
+CLOCKS = {"now", "utcnow", "today", "time", "monotonic", "perf_counter"}
+BANNED_WORDS = {"manager", "helper", "util", "utils", "engine", "data", "process", "handler", "service"}
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.split(".")[0]
+
+
+def _calls(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_imports_values_only(path: Path) -> None:
+    assert set(_imports(ast.parse(path.read_text()))) <= PURE_IMPORTS
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_core_reads_no_clock(path: Path) -> None:
+    assert not CLOCKS & set(_calls(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_opens_by_saying_what_it_promises(path: Path) -> None:
+    source = path.read_text()
+    assert not source.strip() or ast.get_docstring(ast.parse(source))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_part_is_named_by_a_word_that_says_nothing(path: Path) -> None:
+    assert not BANNED_WORDS & set(path.stem.split("_"))
