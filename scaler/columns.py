@@ -35,7 +35,10 @@ class AsColumns:
             return value
         known = [name for name in self._names if isinstance(value.get(name), list)]
         lines = zip_longest(*(value[name] for name in known))
-        return [{name: cell for name, cell in zip(known, line, strict=True) if cell is not None} for line in lines]
+        return [
+            {name: cell for name, cell in zip(known, line, strict=True) if cell is not None or name in self._nullable}
+            for line in lines
+        ]
 
     def _to_columns(self, rows: tuple[Any, ...]) -> dict[str, list[Any]]:
         columns = {name: [_rounded(getattr(row, name)) for row in rows] for name in self._names}
@@ -44,6 +47,11 @@ class AsColumns:
     @property
     def _names(self) -> tuple[str, ...]:
         return tuple(field.name for field in fields(self.row))
+
+    @property
+    def _nullable(self) -> frozenset[str]:
+        """Fields for which null is a value; elsewhere it is a gap, and the default stands in."""
+        return frozenset(field.name for field in fields(self.row) if field.default in (None, MISSING))
 
     def _all_default(self, name: str, column: list[Any]) -> bool:
         default = self.row.__dataclass_fields__[name].default

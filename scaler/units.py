@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
 
 _DURATION = re.compile(
     r"(?=\d)(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?"
@@ -35,8 +35,11 @@ def parse_duration(text: str) -> timedelta:
     if (match := _DURATION.fullmatch(text)) is not None:
         amounts = zip(_DURATION_UNITS, match.groups(), strict=True)
         return timedelta(**{unit: float(amount) for unit, amount in amounts if amount is not None})
-    if text.upper().startswith("P"):
-        return _ISO_DURATION.validate_python(text)
+    try:
+        if text.startswith("P"):
+            return _ISO_DURATION.validate_python(text)
+    except ValidationError:
+        pass
     raise ValueError("a duration is written 30s, 5m, 1h30m, 200ms or in ISO 8601 (PT30S)")
 
 
