@@ -16,7 +16,7 @@ import psutil
 from activities.targets.contract import StepTaken, TargetLook, TargetWorker
 from activities.targets.local import LocalGroup, LocalTarget
 from activities.targets.supervisor.cgroup import MemoryCgroup
-from activities.targets.supervisor.client import NoSupervisor, ask
+from activities.targets.supervisor.client import NoSupervisor, ask, ask_or_start
 from activities.targets.supervisor.protocol import Answer, Operation, Place, Request
 from activities.targets.supervisor.session import Sessions, WorkerSession, identify, kill
 from activities.targets.supervisor.state import WorkerEntry, load
@@ -30,12 +30,18 @@ OWNER = Owner("default", "worker-scaler/orders")
 LIMIT_BYTES = 64 * 2**20
 SLEEPS = ("sleep", "1000")
 QUICK = Supervision(back_off=BackOff(initial_seconds=0.2, limit_seconds=0.4), ready_after_seconds=0.1)
+ON_WORD = replace(QUICK, ready_after_seconds=1000.0)
+"""A worker is ready when it says so: it has set its signals up by then."""
 PATIENT = Supervision(back_off=BackOff(initial_seconds=1000.0, limit_seconds=1000.0), ready_after_seconds=0.1)
 
 
 def python(code: str) -> tuple[str, ...]:
     """The command line of a small worker; isolated, so that it starts fast."""
     return (sys.executable, "-I", "-S", "-c", code)
+
+
+SAYS_READY = "import os, signal, time; ready = lambda: open(os.environ['TEMPORAL_SCALER_READY_FILE'], 'w')\n"
+STUBBORN = python(f"{SAYS_READY}signal.signal(signal.SIGTERM, signal.SIG_IGN); ready(); time.sleep(1000)")
 
 
 def fleet(**changes: Any) -> Fleet:
@@ -52,7 +58,9 @@ def fleet(**changes: Any) -> Fleet:
 
 def group(*command: str, **changes: Any) -> LocalGroup:
     """What the controller's configuration would say."""
-    plain = LocalGroup(command=command or SLEEPS, directory=Path("/"), memory_limit_bytes=LIMIT_BYTES, supervision=QUICK)
+    plain = LocalGroup(
+        command=command or SLEEPS, directory=Path("/"), memory_limit_bytes=LIMIT_BYTES, supervision=QUICK
+    )
     return replace(plain, **changes)
 
 
@@ -126,6 +134,10 @@ class LocalFleet:
         """All that the supervisor knows; starts none."""
         return await ask(self.place, Request(operation=Operation.LOOK))
 
+    async def answer_or_start(self) -> Answer:
+        """The same; starts one where none answers."""
+        return await ask_or_start(self.place, Request(operation=Operation.LOOK))
+
     async def supervisor(self) -> psutil.Process:
         """The supervisor's process."""
         pid = (await self.answer()).supervisor_pid
@@ -158,7 +170,9 @@ class LocalFleet:
 
 
 @asynccontextmanager
-async def local_fleet(state_directory: Path, of: LocalGroup, declared: Fleet | None = None) -> AsyncIterator[LocalFleet]:
+async def local_fleet(
+    state_directory: Path, of: LocalGroup, declared: Fleet | None = None
+) -> AsyncIterator[LocalFleet]:
     """A claimed group that is ended with the test."""
     opened = LocalFleet(state_directory, of, declared or fleet())
     try:
@@ -205,7 +219,7 @@ async def gone(process: psutil.Process, seconds: float = 10.0) -> None:
 async def come_true(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 (it is another process's state, which sets no event here)
             await asyncio.sleep(0.02)
 
 

@@ -3,7 +3,7 @@
 It stands where no real target is needed: tests of the workflow and of the controller at a thousand fleets.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from activities.targets.contract import StepTaken, TargetLook, TargetWorker
@@ -28,15 +28,65 @@ class Group:
     names: list[str] = field(default_factory=list)
     caches: dict[str, int | None] = field(default_factory=dict)
     exits: list[WorkerExit] = field(default_factory=list)
-    started: int = 0
-    steps: list[Plan] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
     memory_bytes: int = 50 * 2**20
+    started: int = 0
 
-    def settle(self, total: int, plan: Plan) -> None:
-        """Carry the plan's levels out at once."""
-        for name in plan.replace:
-            if name in self.names:
-                self.names.remove(name)
+    def take(self, plan: Plan, stamp: Stamp, now: datetime) -> StepTaken:
+        """Write the record and carry the plan's levels out at once."""
+        found = self.record
+        taken = self.write(plan, stamp, now)
+        if taken.applied.outcome is StepOutcome.APPLIED:
+            self.act(plan)
+        return StepTaken(found=found, applied=taken.applied)
+
+    def write(self, plan: Plan, stamp: Stamp, now: datetime) -> StepTaken:
+        """The first half of a step: a controller killed after it leaves the record without the act."""
+        found = self.record
+        self.plans = [*self.plans[-99:], plan]
+        desired = self.desired if found is not None and found.intended is not None else None
+        step = record_step(found, plan, stamp, Standing(now=now, owner_lives=True, desired=desired))
+        self.record = step.write or found
+        applied = Applied(generation=stamp.generation, outcome=step.outcome, record=self.record)
+        return StepTaken(found=found, applied=applied)
+
+    def act(self, plan: Plan) -> None:
+        """The second half."""
+        if self.record is None or self.record.intended is None:
+            return
+        self.desired, self.cache = self.record.intended.workers, self.record.intended.cache
+        self._settle(self.desired + plan.surge, plan)
+
+    def look(self, now: datetime) -> TargetLook:
+        """Every worker is ready at once and uses the group's memory."""
+        workers = tuple(
+            TargetWorker(
+                seen=WorkerSeen(
+                    name=name,
+                    state=WorkerState.READY,
+                    age_seconds=60.0,
+                    cache=self.caches[name],
+                    memory_bytes=self.memory_bytes,
+                    memory_peak_bytes=self.memory_bytes,
+                    memory_age_seconds=0.0,
+                ),
+                host_name="paper",
+                process_id=int(name.removeprefix("w-")),
+            )
+            for name in self.names
+        )
+        target = TargetSeen(
+            at=now,
+            quality=Quality.FRESH,
+            desired=self.desired,
+            cache=self.cache,
+            memory_limit_bytes=LIMIT_BYTES,
+        )
+        recent = tuple(ended for ended in self.exits if now - ended.at < timedelta(minutes=10))
+        return TargetLook(target=target, workers=workers, exits=recent)
+
+    def _settle(self, total: int, plan: Plan) -> None:
+        self.names = [name for name in self.names if name not in plan.replace]
         while len(self.names) < total:
             self.started += 1
             name = f"w-{self.started}"
@@ -65,47 +115,8 @@ class PaperTarget:
 
     async def step(self, fleet: Fleet, plan: Plan, stamp: Stamp) -> StepTaken:
         """Record and act at once."""
-        group = self.group(fleet.name)
-        found, group.steps = group.record, [*group.steps[-99:], plan]
-        desired = group.desired if found is not None and found.intended is not None else None
-        step = record_step(found, plan, stamp, Standing(now=datetime.now(UTC), owner_lives=True, desired=desired))
-        group.record = step.write or found
-        if step.outcome is StepOutcome.APPLIED and group.record is not None and group.record.intended is not None:
-            group.desired, group.cache = group.record.intended.workers, group.record.intended.cache
-            group.settle(group.desired + plan.surge, plan)
-        applied = Applied(generation=stamp.generation, outcome=step.outcome, record=group.record)
-        return StepTaken(found=found, applied=applied)
+        return self.group(fleet.name).take(plan, stamp, datetime.now(UTC))
 
     async def look(self, fleet: Fleet) -> TargetLook:
-        """Every worker is ready at once and uses the group's memory."""
-        group, now = self.group(fleet.name), datetime.now(UTC)
-        workers = tuple(
-            TargetWorker(
-                seen=WorkerSeen(
-                    name=name,
-                    state=WorkerState.READY,
-                    age_seconds=60.0,
-                    cache=group.caches[name],
-                    memory_bytes=group.memory_bytes,
-                    memory_peak_bytes=group.memory_bytes,
-                    memory_age_seconds=0.0,
-                ),
-                host_name="paper",
-                process_id=int(name.removeprefix("w-")),
-            )
-            for name in group.names
-        )
-        target = TargetSeen(
-            at=now,
-            quality=Quality.FRESH,
-            desired=group.desired,
-            cache=group.cache,
-            memory_limit_bytes=LIMIT_BYTES,
-        )
-        recent = tuple(ended for ended in group.exits if now - ended.at < timedelta(minutes=10))
-        return TargetLook(target=target, workers=workers, exits=recent)
-
-
-def with_memory(group: Group, memory_bytes: int) -> Group:
-    """The group with every worker at so much memory."""
-    return replace(group, memory_bytes=memory_bytes)
+        """All that is on the paper."""
+        return self.group(fleet.name).look(datetime.now(UTC))

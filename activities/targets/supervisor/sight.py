@@ -1,0 +1,89 @@
+"""What a group looks like from outside. Changes nothing."""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from activities.targets.contract import TargetLook, TargetWorker
+from activities.targets.supervisor.protocol import Enforcement, Place
+from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry
+from activities.targets.supervisor.worker import Worker
+from scaler.model.common import Quality
+from scaler.model.observation import TargetSeen, WorkerSeen, WorkerState
+
+NO_PROCESS: Final = 0
+"""The process id of a worker that has none: no heartbeat carries it. (None would say that it has its own host.)"""
+
+EXITS_TOLD: Final = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """A group at one moment."""
+
+    place: Place
+    state: SupervisorState
+    workers: Mapping[int, Worker]  # those with processes, by number
+    now: Moment
+
+    def look(self) -> TargetLook:
+        """The target, its workers in the order in which they came, and the ends of the last ten minutes."""
+        clock = datetime.now(UTC)
+        return TargetLook(
+            target=self._target(clock),
+            workers=tuple(self._worker(entry) for entry in self.state.workers),
+            exits=tuple(ended for ended in self.state.exits if clock - ended.at <= EXITS_TOLD),
+        )
+
+    def enforcement(self) -> dict[str, Enforcement]:
+        """What holds each worker with a process to its memory limit."""
+        return {entry.name: entry.enforcement for entry in self.state.workers if entry.process is not None}
+
+    def _target(self, clock: datetime) -> TargetSeen:
+        wanted = self.state.wanted
+        if wanted is None:
+            return TargetSeen(at=clock, quality=Quality.FRESH, desired=0)
+        return TargetSeen(
+            at=clock,
+            quality=Quality.FRESH,
+            desired=wanted.workers,
+            cache=wanted.cache,
+            memory_limit_bytes=wanted.definition.memory_limit_bytes,
+            version=wanted.definition.version,
+        )
+
+    def _worker(self, entry: WorkerEntry) -> TargetWorker:
+        worker = self.workers.get(entry.number)
+        memory = worker.memory if worker is not None else None
+        seen = WorkerSeen(
+            name=entry.name,
+            state=self._state_of(entry, worker),
+            age_seconds=self.now - entry.started_at if entry.started_at is not None else 0.0,
+            cache=entry.cache,
+            version=entry.version,
+            restarts=max(0, entry.starts - 1),
+            memory_bytes=memory.newest_bytes if memory is not None else None,
+            memory_peak_bytes=memory.peak_bytes if memory is not None else None,
+            memory_age_seconds=memory.age_seconds(self.now) if memory is not None else None,
+        )
+        return TargetWorker(
+            seen=seen,
+            host_name=socket.gethostname(),
+            process_id=entry.process.pid if entry.process is not None else NO_PROCESS,
+        )
+
+    def _state_of(self, entry: WorkerEntry, worker: Worker | None) -> WorkerState:
+        if entry.draining:
+            return WorkerState.DRAINING
+        if worker is None or entry.started_at is None:
+            return WorkerState.RESTARTING if entry.starts else WorkerState.STARTING
+        if worker.ended:
+            return WorkerState.RESTARTING
+        ready = self.place.ready(entry.name).exists() or self._has_run(entry.started_at)
+        return WorkerState.READY if ready else WorkerState.STARTING
+
+    def _has_run(self, started_at: Moment) -> bool:
+        wanted = self.state.wanted
+        return wanted is None or self.now - started_at >= wanted.supervision.ready_after_seconds
