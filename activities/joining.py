@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from activities.sources.heartbeats import Heartbeat, SlotsSeen
-from activities.targets.contract import TargetWorker
+from activities.targets.contract import TargetLook, TargetWorker
 from scaler.model.observation import MAX_WORKER_ROWS, WorkerSeen, WorkerState, WorkerTotals
 
 FULLEST_ROWS = 10
@@ -21,15 +21,17 @@ class Joined:
     others: tuple[Heartbeat, ...]
 
 
-def join(workers: Sequence[TargetWorker], beats: Iterable[Heartbeat], now: datetime) -> Joined:
+def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime) -> Joined:
     """Join by host name and process id, or by host name alone where each worker has one of its own."""
     by_place: dict[tuple[str, int | None], list[Heartbeat]] = defaultdict(list)
-    pods = {worker.host_name for worker in workers if worker.process_id is None}
     for beat in beats:
-        place = (beat.host_name, None if beat.host_name in pods else beat.process_id)
-        by_place[place].append(beat)
-    rows = tuple(_row(worker, by_place.pop((worker.host_name, worker.process_id), []), now) for worker in workers)
-    return Joined(rows, tuple(beat for left in by_place.values() for beat in left))
+        by_place[beat.host_name, None if look.own_hosts else beat.process_id].append(beat)
+    rows = []
+    for worker in look.workers:
+        place = (worker.host_name, None if look.own_hosts else worker.process_id)
+        alone = worker.process_id is None and not look.own_hosts
+        rows.append(worker.seen if alone else _row(worker, by_place.pop(place, []), now))
+    return Joined(tuple(rows), tuple(beat for left in by_place.values() for beat in left))
 
 
 def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerSeen:

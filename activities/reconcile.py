@@ -28,7 +28,7 @@ WATCHES_SAMPLED_PER_SECOND = 50
 """A controller with more watches than this samples each less often, so that its load stays bounded."""
 
 STEP_TIMEOUT = timedelta(seconds=20)
-LOOK_TIMEOUT = timedelta(seconds=10)
+LOOK_TIMEOUT = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Reconciler:
         fleet = request.fleet
         look, signals = await asyncio.gather(self._look(fleet), self._signals.read(fleet))
         now = datetime.now(UTC)
-        joined = join(look.found.workers, signals.heartbeats, now)
+        joined = join(look.found, signals.heartbeats, now)
         rows = rows_kept(joined.workers)
         return Observation(
             observed_at=now,

@@ -25,6 +25,9 @@ SERVICE_TIME = timedelta(minutes=2)
 DEFAULT_SLOTS = 100
 """What the SDKs give a worker that says nothing else."""
 
+EXITS_KNOWN = 50
+"""Targets tell each end of a worker for ten minutes; more than this they do not tell."""
+
 CRASHES = (ExitReason.CRASHED, ExitReason.EVICTED)
 
 
@@ -45,7 +48,7 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
             activity=_fed(memory.activity, seen, TaskType.ACTIVITY),
             envelope=with_points(memory.envelope, seen),
         )
-    exits = [ended for ended in seen.exits if memory.exits_seen_until is None or ended.at > memory.exits_seen_until]
+    exits = [ended for ended in seen.exits if ended.at not in memory.exits_known]
     ready = sum(total.ready for total in seen.totals)
     starting = sum(total.workers - total.ready - total.draining - total.restarting for total in seen.totals)
     estimate = Estimate(
@@ -56,11 +59,10 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
         ready=ready,
         starting=starting,
         restarting=sum(total.restarting for total in seen.totals),
-        new_oom_kills=sum(ended.reason is ExitReason.OOM_KILLED for ended in exits),
+        new_oom_kills=tuple(ended for ended in exits if ended.reason is ExitReason.OOM_KILLED),
         new_crashes=sum(ended.reason in CRASHES for ended in exits),
     )
-    newest = max((ended.at for ended in exits), default=memory.exits_seen_until)
-    return estimate, replace(memory, exits_seen_until=newest)
+    return estimate, replace(memory, exits_known=tuple(ended.at for ended in seen.exits)[-EXITS_KNOWN:])
 
 
 def _fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:

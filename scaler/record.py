@@ -83,7 +83,10 @@ def _intended(found: TargetRecord, plan: Plan, standing: Standing) -> TargetReco
     if size.cache is None and before is not None:
         size = Size(size.workers, before.cache)
     record = replace(found, intended=size, step=plan.step, surge=plan.surge)
-    if before is None or before == size:
+    if before is None:
+        # What the target had before this product came is no foreign hand's work if the first act never happens.
+        return replace(record, previous=Size(standing.desired) if standing.desired is not None else None)
+    if before == size:
         return record
     if standing.desired in (None, before.workers):
         # A size that was written but never acted on may not push out the one that the target still has:

@@ -9,7 +9,7 @@ from scaler.fleet import Fleet
 from scaler.model.common import Quality, Size
 from scaler.model.estimate import Estimate
 from scaler.model.memory import Memory
-from scaler.model.observation import ExitReason, Observation, WorkerSeen, WorkerState
+from scaler.model.observation import Observation, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.record import set_by_another_hand
 from scaler.search import Need
@@ -77,13 +77,10 @@ class Situation:
     @property
     def new_oom_kills(self) -> int:
         """Kills under the cache size that is in force; what an already replaced size caused calls for nothing new."""
-        if not self.estimate.new_oom_kills:
-            return 0
         cache = self.current.cache
-        recent = sorted(
-            (ended for ended in self.seen.exits if ended.reason is ExitReason.OOM_KILLED), key=lambda ended: ended.at
-        )[-self.estimate.new_oom_kills :]
-        return sum(cache is None or ended.cache is None or ended.cache <= cache for ended in recent)
+        return sum(
+            cache is None or ended.cache is None or ended.cache <= cache for ended in self.estimate.new_oom_kills
+        )
 
     @property
     def breaching(self) -> tuple[WorkerSeen, ...]:

@@ -6,6 +6,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -47,8 +48,9 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     needed = not wanted.isdisjoint({"temporal_server", "pinned_build"})
     if ADDRESS is not None or session.config.option.collectonly or not needed:
         return
+    web_ui = "pinned_build" in wanted
     try:
-        asyncio.run(find_server(PINNED_BUILD, Machine.of_user(), Progress(), web_ui=False))
+        asyncio.run(find_server(PINNED_BUILD, Machine.of_user(), Progress(), web_ui=web_ui))
     except TemporalServerError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.INTERRUPTED)
 
@@ -91,3 +93,11 @@ async def temporal_client(temporal_server: Server) -> AsyncIterator[Client]:
 def namespace(temporal_client: Client) -> str:
     """The namespace of this test module."""
     return temporal_client.namespace
+
+
+@pytest.fixture
+async def own_server(tmp_path: Path, pinned_build: tuple[Source, ...]) -> AsyncIterator[Server]:
+    """A server for one test, which may kill it and start it again; its files are in `tmp_path`."""
+    request = ServerRequest(folder=tmp_path, namespace="tests", sources=pinned_build, web_ui=False)
+    async with provide(request) as server:
+        yield server

@@ -14,7 +14,8 @@ from scaler.model.record import Applied, TargetRecord
 class TargetWorker:
     """A worker as its target knows it, with what joins it to its heartbeats.
 
-    Heartbeats name a host and a process id. Pods have host names of their own, so there `process_id` is None.
+    Heartbeats name a host and a process id. Where each worker has a host name of its own, as pods have, that alone
+    joins; else a worker without a process id (it waits for its restart) has no heartbeats.
     """
 
     seen: WorkerSeen
@@ -27,6 +28,7 @@ class TargetLook:
     """The target and all its workers at one moment; `exits` reaches ten minutes back."""
 
     target: TargetSeen
+    own_hosts: bool = False  # each worker has a host name of its own
     workers: tuple[TargetWorker, ...] = ()
     exits: tuple[WorkerExit, ...] = ()
 

@@ -6,10 +6,11 @@ The one place where the parts meet.
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
@@ -50,7 +51,7 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
     """Serve fleets until the event; their workers are left serving."""
     reconciler = Reconciler(parts.targets, parts.signals)
     checker = TargetChecker(parts.client, parts.targets, parts.task_queue)
-    activities = [reconciler.reconcile, checker.check_target]
+    activities: list[Callable[..., Any]] = [reconciler.reconcile, checker.check_target]
     common = Worker(
         parts.client,
         task_queue=parts.task_queue,

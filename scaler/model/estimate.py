@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from scaler.model.common import Quality, TaskType
+from scaler.model.observation import WorkerExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ class Estimate:
     ready: int
     starting: int
     restarting: int
-    new_oom_kills: int
+    new_oom_kills: tuple[WorkerExit, ...]  # not taken into account before
     new_crashes: int
 
     @property

@@ -86,7 +86,7 @@ class Memory:
     activity: Demand = field(default_factory=Demand)
     envelope: tuple[MemoryPoint, ...] = ()
     recommendations: tuple[Recommendation, ...] = ()
-    exits_seen_until: datetime | None = None
+    exits_known: tuple[datetime, ...] = ()  # when the workers ended whose end was taken into account
     hold_since: datetime | None = None  # from when latency was inside the objective, after a cache cut
     foreign_since: datetime | None = None
     cache_changed_at: datetime | None = None

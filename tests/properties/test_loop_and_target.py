@@ -1,5 +1,7 @@
-"""The loop, the target's record and late orphans, in any order of events: the target ends where the newest decision
-wants it, a cache cut's hold is never forgotten, and nothing is locked out."""
+"""The loop, the target's record and late orphans, in any order of events.
+
+The target ends where the newest decision wants it, a cache cut's hold is never forgotten, nothing is locked out.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -83,7 +85,7 @@ class LoopAndTarget(RuleBasedStateMachine):
             )
             for worker in look.workers
         ]
-        rows = join(look.workers, beats, self.now).workers
+        rows = join(look, beats, self.now).workers
         return Observation(
             observed_at=self.now,
             found=found,

@@ -6,10 +6,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from scaler.cli.temporal_server import (
-    Machine,
-    Progress,
-)
+from scaler.cli.temporal_server import Machine, Progress
 
 
 class Written:
@@ -27,7 +24,14 @@ class Written:
 def started_on(folder: Path, parent: int) -> list[psutil.Process]:
     """Programs below a process that were told of a folder: a server's, and its keeper."""
     below = psutil.Process(parent).children(recursive=True)
-    return [program for program in below if any(str(folder) in part for part in program.cmdline())]
+    return [program for program in below if any(str(folder) in part for part in _command_line(program))]
+
+
+def _command_line(program: psutil.Process) -> list[str]:
+    try:
+        return program.cmdline()
+    except psutil.NoSuchProcess:  # ended since it was listed
+        return []
 
 
 def machine(folder: Path, *programs: tuple[str, str]) -> Machine:

@@ -44,8 +44,7 @@ class Group:
         """The first half of a step: a controller killed after it leaves the record without the act."""
         found = self.record
         self.plans = [*self.plans[-99:], plan]
-        desired = self.desired if found is not None and found.intended is not None else None
-        step = record_step(found, plan, stamp, Standing(now=now, owner_lives=True, desired=desired))
+        step = record_step(found, plan, stamp, Standing(now=now, owner_lives=True, desired=self.desired))
         self.record = step.write or found
         applied = Applied(generation=stamp.generation, outcome=step.outcome, record=self.record)
         return StepTaken(found=found, applied=applied)

@@ -13,9 +13,6 @@ from activities.targets.supervisor.worker import Worker
 from scaler.model.common import Quality
 from scaler.model.observation import TargetSeen, WorkerSeen, WorkerState
 
-NO_PROCESS: Final = 0
-"""The process id of a worker that has none: no heartbeat carries it. (None would say that it has its own host.)"""
-
 EXITS_TOLD: Final = timedelta(minutes=10)
 
 
@@ -71,7 +68,7 @@ class Sight:
         return TargetWorker(
             seen=seen,
             host_name=socket.gethostname(),
-            process_id=entry.process.pid if entry.process is not None else NO_PROCESS,
+            process_id=entry.process.pid if entry.process is not None else None,
         )
 
     def _state_of(self, entry: WorkerEntry, worker: Worker | None) -> WorkerState:
