@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.client import Client
 
 from activities.requests import CHECK_TARGET, FLEET_MEMO, CheckTarget, FleetMemo, Verdict
+from activities.schedule import is_zone
 from activities.targets.contract import Target
 from scaler.door import Problem, Refused, read_fleet
 from scaler.fleet import NAME_PATTERN, Fleet, TargetKind
@@ -53,7 +54,7 @@ class TargetChecker:
         if target is None:
             message = f"this controller has no {fleet.target.kind} targets in its configuration"
             return [Problem(("target", "kind"), message)]
-        return [*await target.check(fleet), *await self._beside_other_fleets(fleet)]
+        return [*await target.check(fleet), *_zones(fleet), *await self._beside_other_fleets(fleet)]
 
     async def _beside_other_fleets(self, fleet: Fleet) -> list[Problem]:
         """Two fleets on one queue would each count the whole of its load, unless both say what part is theirs."""
@@ -65,6 +66,12 @@ class TargetChecker:
             if other is not None and other.name != fleet.name:
                 problems += _collisions(fleet, other)
         return problems
+
+
+def _zones(fleet: Fleet) -> Iterator[Problem]:
+    for index, window in enumerate(fleet.schedule):
+        if not is_zone(window.zone):
+            yield Problem(("schedule", index, "zone"), f"is no time zone that this host knows, found {window.zone!r}")
 
 
 def _collisions(fleet: Fleet, other: FleetMemo) -> Iterator[Problem]:

@@ -9,6 +9,9 @@ from activities.sources.heartbeats import Heartbeat, SlotsSeen
 from activities.targets.contract import TargetLook, TargetWorker
 from scaler.model.observation import MAX_WORKER_ROWS, WorkerSeen, WorkerState, WorkerTotals
 
+WORKFLOW_CORES = {"temporal-python": 1.0}
+"""Cores that an SDK's workflow tasks can use in one process; CPython's lock leaves one. Others take what there is."""
+
 FULLEST_ROWS = 10
 """Rows kept for the fullest workers of a fleet that is too large for a row each; the rest are the idlest."""
 
@@ -127,3 +130,9 @@ def strangers(joined: Joined, pollers: frozenset[str], now: datetime) -> tuple[s
     """
     alive = {beat.identity for beat in joined.others if (now - beat.at).total_seconds() < 1.5 * beat.interval_seconds}
     return tuple(sorted(alive & pollers))
+
+
+def workflow_cores(beats: Iterable[Heartbeat]) -> float | None:
+    """The fewest cores that any worker's workflow tasks can use; None where no SDK limits them."""
+    limits = [WORKFLOW_CORES[beat.sdk] for beat in beats if beat.sdk in WORKFLOW_CORES]
+    return min(limits, default=None)

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.joining import join, rows_kept, strangers, totals
+from activities.joining import join, rows_kept, strangers, totals, workflow_cores
+from activities.schedule import schedule_at
 from activities.requests import RECONCILE, Reconcile
 from activities.sources.signals import SignalSource
 from activities.targets.contract import StepTaken, Target, TargetLook, TargetUnreachable
@@ -141,6 +142,8 @@ class Reconciler:
             totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
             exits=look.found.exits,
             strangers=strangers(joined, signals.pollers, now),
+            workflow_cores=workflow_cores(signals.heartbeats),
+            schedule=schedule_at(fleet.schedule, now),
             faults=(*look.faults, *signals.faults),
         )
 

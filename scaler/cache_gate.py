@@ -7,44 +7,65 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from scaler.model.decision import Constraint, Reason
+from scaler.model.memory import Change
+from scaler.model.observation import WorkerState
 from scaler.situation import Situation
 
-COOLDOWN = timedelta(minutes=2)
-RAISE_FACTOR, CUT_FACTOR = 1.5, 0.8
+RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
 FULL_FRACTION = 0.8
 """A cache that is emptier than this gains nothing from being larger."""
 
 EMERGENCY_CUT = 0.7
-"""After a kill that the estimate can't explain, the cache is cut by this factor: the estimate is what is wrong."""
+"""After a kill that the estimate can't explain the cache is cut by this factor: the estimate is what is wrong."""
+
+MOST_CHANGES = 4.0
+"""Voluntary rollouts at once; their count leaks by one in about an hour. Those for safety are not counted."""
+
+COOLDOWN = timedelta(minutes=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheChoice:
-    """The cache size to go to, what binds it, and whether it is an emergency."""
+    """The cache size to go to, what binds it, and whether it is for safety."""
 
     cache: int | None
     bound: Constraint
     emergency: bool = False
+    change: Change | None = None  # a voluntary one: it will be judged
     reasons: tuple[Reason, ...] = ()
 
 
 def chosen_cache(situation: Situation) -> CacheChoice:
     """The cache size to go to."""
+    alarms = _alarms(situation)
+    if not situation.decides_cache:
+        reasons = (Reason.CACHE_FIXED, *alarms) if alarms or situation.fleet.decides_cache else ()
+        return CacheChoice(cache=None, bound=Constraint.FIXED, emergency=bool(alarms), reasons=reasons)
+    if alarms:
+        return _emergency(situation, alarms)
     current, need = situation.current.cache, situation.need
-    if not situation.fleet.decides_cache:
-        reasons = (Reason.CACHE_FIXED, *_alarms(situation)) if _alarms(situation) else ()
-        return CacheChoice(cache=None, bound=Constraint.FIXED, reasons=reasons)
-    if _alarms(situation):
-        return _emergency(situation)
     if current is None:
         return CacheChoice(cache=need.size.cache, bound=need.cache_bound)
-    wanted = _wanted(situation)
-    if wanted is None:
-        return CacheChoice(cache=current, bound=need.cache_bound)
-    if (blocked := _blocked(situation, wanted, current)) is not None:
+    return _failed_rollout(situation) or _unforced(situation, current)
+
+
+def _unforced(situation: Situation, current: int) -> CacheChoice:
+    """A better size, if nothing speaks against a change now."""
+    bound, wanted = situation.need.cache_bound, _wanted(situation, current)
+    blocked = _blocked(situation, wanted, current) if wanted != current else bound
+    if blocked is not None:
         return CacheChoice(cache=current, bound=blocked)
-    reason = Reason.CACHE_CUT if wanted < current else Reason.CACHE_RAISED
-    return CacheChoice(cache=wanted, bound=need.cache_bound, reasons=(reason,))
+    cut = wanted < current
+    change = Change.CACHE_CUT if cut else Change.CACHE_RAISE
+    reason = Reason.CACHE_CUT if cut else Reason.CACHE_RAISED
+    voluntary = not _overridden(situation) and not _runs_over(situation, wanted, current)
+    return CacheChoice(cache=wanted, bound=bound, change=change if voluntary else None, reasons=(reason,))
+
+
+def _runs_over(situation: Situation, wanted: int, current: int) -> bool:
+    """Whether memory is predicted to run over at the present size, which no budget, cooldown or embargo then keeps."""
+    safe = situation.need.safe_cache
+    return safe is not None and wanted <= safe < current
 
 
 def _alarms(situation: Situation) -> tuple[Reason, ...]:
@@ -52,32 +73,50 @@ def _alarms(situation: Situation) -> tuple[Reason, ...]:
     return tuple(reason for reason, holds in alarms.items() if holds)
 
 
-def _emergency(situation: Situation) -> CacheChoice:
+def _emergency(situation: Situation, alarms: tuple[Reason, ...]) -> CacheChoice:
     """Cut now to what is safe; where the estimate calls the present size safe, the kill proves it wrong."""
-    alarms, need = _alarms(situation), situation.need
+    need, floor = situation.need, situation.fleet.cache.min
     current = situation.current.cache if situation.current.cache is not None else need.size.cache
-    floor = situation.fleet.cache.min
-    if current is None or current <= floor:
-        reasons = (*alarms, Reason.AT_CACHE_FLOOR)
-        return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=reasons)
-    safe = need.size.cache if need.size.cache is not None else current
+    if current is None or current <= floor or situation.poisoned:
+        why = Reason.POISON_WORKFLOW if situation.poisoned else Reason.AT_CACHE_FLOOR
+        return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*alarms, why))
+    safe = need.safe_cache if need.safe_cache is not None else current
     cut = max(floor, min(safe, int(current * EMERGENCY_CUT)))
     return CacheChoice(cache=cut, bound=Constraint.MEMORY, emergency=True, reasons=(*alarms, Reason.CACHE_CUT))
 
 
-def _wanted(situation: Situation) -> int | None:
-    """A size that differs enough to be worth a rollout; None where there is none."""
-    current, proposed = situation.current.cache, situation.need.size.cache
+def _failed_rollout(situation: Situation) -> CacheChoice | None:
+    """Back to the size before where no worker with the new one comes up; a size forced by memory stays."""
+    rollout = situation.memory.rollout
+    if rollout is None or rollout.forced or rollout.before is None or not situation.rolling:
+        return None
+    patience = timedelta(seconds=60 + 3 * situation.estimate.start_seconds)
+    new = [worker for worker in situation.live if worker.cache == situation.current.cache]
+    up = any(worker.state is WorkerState.READY for worker in new)
+    if up or situation.now - rollout.began < patience:
+        return None
+    reasons = (Reason.ROLLED_BACK,)
+    return CacheChoice(cache=rollout.before, bound=Constraint.ROLLOUT, reasons=reasons)
+
+
+def _overridden(situation: Situation) -> bool:
     override = situation.memory.operator.override
+    return override is not None and override.cache is not None
+
+
+def _wanted(situation: Situation, current: int) -> int:
+    """A size that differs enough to be worth a rollout, or the present one."""
+    need, override = situation.need, situation.memory.operator.override
     if override is not None and override.cache is not None:
         bounded = max(situation.fleet.cache.min, min(override.cache, situation.fleet.cache.max))
-        safe = min(bounded, proposed) if proposed is not None else bounded
-        return safe if safe != current else None
-    if current is None or proposed is None:
-        return None
-    if proposed >= RAISE_FACTOR * current and _is_full(situation, current):
-        return proposed
-    return proposed if proposed <= CUT_FACTOR * current else None
+        return min(bounded, need.safe_cache) if need.safe_cache is not None else bounded
+    if not situation.estimate.memory.measured or need.size.cache is None:
+        return current
+    if need.safe_cache is not None and need.safe_cache < current:
+        return max(min(need.safe_cache, need.size.cache), situation.fleet.cache.min)
+    if need.size.cache >= RAISE_FACTOR * current and _is_full(situation, current):
+        return need.size.cache
+    return need.size.cache if need.size.cache <= CUT_FACTOR * current else current
 
 
 def _is_full(situation: Situation, cache: int) -> bool:
@@ -87,15 +126,21 @@ def _is_full(situation: Situation, cache: int) -> bool:
 
 def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | None:
     """Why an ordinary change has to wait; None if it does not."""
-    if situation.rolling:
-        return Constraint.ROLLOUT
-    if situation.memory.operator.override is not None:
-        return None
-    if situation.estimate.restarting or situation.estimate.starting or not situation.all_fresh:
-        return Constraint.MISSING_SIGNAL
-    changed = situation.memory.cache_changed_at
-    if changed is not None and situation.now - changed < COOLDOWN:
-        return Constraint.STEP_LIMIT
-    if situation.late is not False and wanted < current:
-        return Constraint.HOLD_AFTER_CUT
-    return None
+    memory, estimate = situation.memory, situation.estimate
+    change = Change.CACHE_CUT if wanted < current else Change.CACHE_RAISE
+    needed = _overridden(situation) or _runs_over(situation, wanted, current)
+    changes, last = memory.cache_changes.value or 0.0, memory.cache_changes.at
+    holds = {
+        Constraint.ROLLOUT: situation.rolling,
+        Constraint.MISSING_SIGNAL: not _overridden(situation)
+        and (estimate.restarting > 0 or estimate.starting > 0 or not situation.all_fresh),
+        Constraint.EMBARGO: not needed
+        and (memory.trial is not None or any(embargo.change is change for embargo in memory.embargoes)),
+        Constraint.NO_GAIN: not needed
+        and (
+            situation.late is not False
+            or changes >= MOST_CHANGES
+            or (last is not None and situation.now - last < COOLDOWN)
+        ),
+    }
+    return next((constraint for constraint, hold in holds.items() if hold), None)

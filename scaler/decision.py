@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scaler import pace
 from scaler.cache_gate import CacheChoice, chosen_cache
+from scaler.demand import level_after
 from scaler.estimate import learn
 from scaler.fleet import Fleet
-from scaler.guard import Count, Limit, bounded, held_count, remembered
+from scaler.guard import Count, Limit, bounded, good_since, held_count, holding, recommendations, turned
+from scaler.judgement import effect_judged, harmful, judged, on_trial, pushed
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Decision, Mode, Reason
-from scaler.model.memory import Memory
-from scaler.model.observation import Observation
+from scaler.model.memory import Change, Memory, Rollout, Trial
+from scaler.model.observation import Observation, WorkerState
 from scaler.model.plan import SHORTEST_TICK, Plan
 from scaler.model.record import StepOutcome
 from scaler.operator import expired
 from scaler.rollout import Stage, next_stage, victims
-from scaler.search import need
+from scaler.search import Search
 from scaler.situation import Situation, set_size
+
+CHANGES_FADE = timedelta(hours=4)
+"""Of the leaking count of cache changes: four at once, then one in about an hour."""
 
 
 def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Decision, Memory]:
@@ -31,10 +36,7 @@ def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tu
         now: When this decision is made.
 
     """
-    estimate, memory = learn(seen, fleet, expired(memory, now), now)
-    needed = need(estimate, fleet, set_size(seen))
-    situation = Situation(seen=seen, fleet=fleet, estimate=estimate, need=needed, memory=memory, now=now)
-    situation = replace(situation, memory=remembered(situation))
+    situation = _situation(seen, fleet, memory, now)
     for settle in _BEFORE_SIZING:
         if (settled := settle(situation)) is not None:
             return settled
@@ -46,10 +48,9 @@ def decide_or_hold(seen: Observation, fleet: Fleet, memory: Memory, now: datetim
     try:
         return decide(seen, fleet, memory, now)
     except Exception:  # noqa: BLE001 (whatever it is, the workers serve on)
-        plan = Plan(size=None, until=now + SHORTEST_TICK)
         held = Decision(
             at=now,
-            plan=plan,
+            plan=Plan(size=None, until=now + SHORTEST_TICK),
             mode=Mode.BLOCKED,
             size=set_size(seen),
             workers_bound=Constraint.UNKNOWN,
@@ -57,6 +58,36 @@ def decide_or_hold(seen: Observation, fleet: Fleet, memory: Memory, now: datetim
             reasons=(Reason.DECISION_FAILED,),
         )
         return held, memory
+
+
+def _situation(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> Situation:
+    """Learn, search, and judge what was changed before."""
+    estimate, memory = learn(seen, fleet, expired(memory, now), now)
+    needed = Search(estimate, fleet, set_size(seen)).need()
+    situation = Situation(seen=seen, fleet=fleet, estimate=estimate, need=needed, memory=memory, now=now)
+    memory = replace(
+        effect_judged(situation),
+        overfull=_overfull(situation),
+        good_since=good_since(situation),
+        recommendations=recommendations(situation),
+    )
+    return replace(situation, memory=memory)
+
+
+def _overfull(situation: Situation) -> int:
+    """In how many observations in a row workers held more than the size that they started under allows."""
+    cache, memory = situation.current.cache, situation.memory
+    if cache is None or situation.rolling or memory.decided_on != situation.seen.observed_at:
+        return memory.overfull
+    known = [
+        worker
+        for worker in situation.live
+        if worker.state is WorkerState.READY and worker.cache == cache and worker.cached is not None
+    ]
+    if not known:
+        return memory.overfull
+    over = any((worker.cached or 0) > cache * max(worker.caches or 1, 1) for worker in known)
+    return min(memory.overfull + 1, 9) if over else 0
 
 
 Settled = tuple[Decision, Memory]
@@ -88,7 +119,7 @@ def _stopping(situation: Situation) -> Settled | None:
     size = Size(0 if stop.drain else situation.current.workers)
     count = Count(workers=size.workers, bound=Constraint.UNKNOWN, reasons=(Reason.STOPPING,))
     choice = CacheChoice(cache=situation.current.cache, bound=Constraint.UNKNOWN)
-    plan = Plan(size=size, until=pace.until(situation, busy=True), victims=victims(situation, situation.current))
+    plan = Plan(size=size, until=pace.until(situation, busy=True), victims=victims(situation, size))
     return _decision(situation, plan, Mode.STOPPING, count, choice), situation.memory
 
 
@@ -99,72 +130,82 @@ def _unconfirmed(situation: Situation) -> Settled | None:
         return None
     standing = max(unechoed.workers, situation.current.workers)
     wanted = min(situation.need.size.workers, situation.workers_ceiling)
-    if wanted <= standing or situation.memory.operator.stop is not None or situation.foreign_hand:
+    held = situation.memory.operator.stop is not None or situation.foreign_hand or not situation.any_signal
+    if wanted <= standing or held or situation.memory.foreign_since is not None:
         return _looking(situation, Mode.UNCONFIRMED, Constraint.UNKNOWN, Reason.UNCONFIRMED_PLAN)
-    plan = Plan(size=Size(wanted), until=pace.until(situation, busy=True), wake=pace.wake(situation, Size(wanted)))
+    size = Size(wanted)
+    plan = Plan(size=size, until=pace.until(situation, busy=True), wake=pace.wake(situation, size))
     count = Count(workers=wanted, bound=situation.need.workers_bound, reasons=(Reason.UNCONFIRMED_PLAN,))
     choice = CacheChoice(cache=situation.current.cache, bound=Constraint.UNKNOWN)
     return _decision(situation, plan, Mode.UNCONFIRMED, count, choice), situation.memory
 
 
-def _all_gone(situation: Situation) -> Settled | None:
-    if situation.any_signal or situation.memory.operator.override is not None:
-        return None
-    return _looking(situation, Mode.NO_SIGNAL, Constraint.MISSING_SIGNAL, Reason.ALL_SIGNALS_GONE)
-
-
-_BEFORE_SIZING: tuple[Callable[[Situation], Settled | None], ...] = (
-    _paused,
-    _blocked,
-    _stopping,
-    _unconfirmed,
-    _all_gone,
-)
+_BEFORE_SIZING: tuple[Callable[[Situation], Settled | None], ...] = (_paused, _blocked, _stopping, _unconfirmed)
 
 
 def _looking(situation: Situation, mode: Mode, bound: Constraint, reason: Reason) -> Settled:
     plan = Plan(size=None, until=pace.until(situation, busy=mode is not Mode.PAUSED))
     count = Count(workers=situation.current.workers, bound=bound, reasons=(reason,))
-    return _decision(
-        situation, plan, mode, count, CacheChoice(cache=situation.current.cache, bound=bound)
-    ), situation.memory
+    choice = CacheChoice(cache=situation.current.cache, bound=bound)
+    return _decision(situation, plan, mode, count, choice), situation.memory
 
 
 def _sized(situation: Situation) -> Settled:
-    choice = chosen_cache(situation)
-    memory, held_by_hand = _foreign(situation)
-    situation = replace(situation, memory=memory)
-    count = held_by_hand or bounded(_count(situation, choice), situation)
+    harm = harmful(situation)
+    choice = _taken_back(harm) or chosen_cache(situation)
+    memory, count = _count(situation, choice, harm)
     size = Size(count.workers, choice.cache)
     stage = next_stage(situation, size, emergency=choice.emergency)
-    if choice.cache is not None and choice.cache != situation.current.cache:
-        memory = replace(memory, cache_changed_at=situation.now)
     plan = Plan(
         size=size,
         step=stage.step,
         surge=stage.surge,
         replace=stage.replace,
         victims=victims(situation, size),
-        until=pace.until(situation, busy=bool(stage.surge or stage.replace) or choice.emergency),
+        until=pace.until(situation, busy=stage != Stage() or choice.emergency),
         wake=pace.wake(situation, size),
     )
-    return _decision(situation, plan, _mode(situation, choice, stage), count, choice), memory
+    decision = _decision(situation, plan, _mode(situation, choice, stage), count, choice)
+    return decision, _memory_after(situation, memory, choice, size)
 
 
-def _count(situation: Situation, choice: CacheChoice) -> Count:
-    override = situation.memory.operator.override
+def _taken_back(harm: Trial | None) -> CacheChoice | None:
+    """The cache size from before a change of it that did harm."""
+    if harm is None or harm.change is Change.SCALE_IN or harm.before.cache is None:
+        return None
+    return CacheChoice(cache=harm.before.cache, bound=Constraint.EMBARGO, reasons=(Reason.ROLLED_BACK,))
+
+
+def _count(situation: Situation, choice: CacheChoice, harm: Trial | None) -> tuple[Memory, Count]:
+    """The worker count: somebody else's hand first, then an operator's, then the load's; bounded in the end."""
+    memory, foreign = _foreign(situation)
+    if foreign is not None:
+        return memory, foreign
+    override, needed = situation.memory.operator.override, situation.need
+    wanted = Limit(needed.size.workers, needed.workers_bound)
+    if choice.cache is not None and choice.cache != needed.size.cache:
+        wanted = Limit(situation.workers_at(choice.cache), needed.workers_bound)
+    if not situation.any_signal:
+        wanted = Limit(situation.current.workers, Constraint.MISSING_SIGNAL)
     if override is not None and override.workers is not None:
-        return held_count(Limit(override.workers, Constraint.OVERRIDE), situation, choice.cache)
-    needed = situation.need
-    return held_count(Limit(needed.size.workers, needed.workers_bound), situation, choice.cache)
+        wanted = Limit(override.workers, Constraint.OVERRIDE)
+    if harm is not None and harm.change is Change.SCALE_IN:
+        wanted = Limit(max(wanted.workers, harm.before.workers), Constraint.EMBARGO, Reason.ROLLED_BACK)
+    return memory, bounded(held_count(wanted, situation, choice), situation)
 
 
 def _foreign(situation: Situation) -> tuple[Memory, Count | None]:
-    """A count that somebody else set is adopted, and held for a while; even outside the bounds."""
-    memory, desired = situation.memory, situation.seen.target.desired
+    """A count that somebody else set is adopted, and held for a while, even outside the bounds.
+
+    One that came together with new code is a deploy: adopted, but not held.
+    """
+    desired, version = situation.seen.target.desired, situation.seen.target.version
+    deployed = bool(situation.memory.target_version) and situation.memory.target_version != version
+    memory = replace(situation.memory, target_version=version or situation.memory.target_version)
     if situation.foreign_hand and desired is not None:
-        held = Count(workers=desired, bound=Constraint.FOREIGN_HAND, reasons=(Reason.FOREIGN_COUNT,))
-        return replace(memory, foreign_since=situation.now), held
+        reason = Reason.USER_DEPLOY if deployed else Reason.FOREIGN_COUNT
+        held = Count(workers=desired, bound=Constraint.FOREIGN_HAND, reasons=(reason,))
+        return replace(memory, foreign_since=None if deployed else situation.now), held
     since = memory.foreign_since
     if since is None:
         return memory, None
@@ -175,22 +216,47 @@ def _foreign(situation: Situation) -> tuple[Memory, Count | None]:
     return memory, Count(workers=workers, bound=Constraint.FOREIGN_HAND, reasons=(Reason.FOREIGN_COUNT,))
 
 
+def _memory_after(situation: Situation, memory: Memory, choice: CacheChoice, size: Size) -> Memory:
+    """What the next decision must know of this one's changes."""
+    current, now = situation.current, situation.now
+    after = judged(replace(situation, memory=memory))
+    after = replace(
+        after,
+        push=pushed(situation, size.workers),
+        turns=turned(after.turns, current.workers, size.workers, now),
+        rollout=after.rollout if situation.rolling else None,
+    )
+    if choice.cache != current.cache and current.cache is not None and choice.cache is not None:
+        forced = choice.emergency or choice.change is None
+        after = replace(after, rollout=Rollout(began=now, before=current.cache, forced=forced))
+    if choice.change is not None:
+        faded = level_after(after.cache_changes, 0.0, now, CHANGES_FADE).value or 0.0
+        changes = replace(after.cache_changes, value=faded + 1, at=now)
+        return replace(after, cache_changes=changes, trial=on_trial(situation, choice.change, size))
+    voluntary = size.workers < current.workers and situation.memory.operator.override is None
+    return replace(after, trial=on_trial(situation, Change.SCALE_IN, size)) if voluntary else after
+
+
 def _mode(situation: Situation, choice: CacheChoice, stage: Stage) -> Mode:
     modes = {
         Mode.EMERGENCY: choice.emergency,
         Mode.MEMORY_LIMIT_TOO_SMALL: situation.need.memory_floor,
         Mode.FOREIGN_HOLD: situation.foreign_hand or situation.memory.foreign_since is not None,
+        Mode.INFEASIBLE: situation.need.size.workers > situation.workers_ceiling and situation.late is True,
         Mode.OVERRIDE: situation.memory.operator.override is not None,
-        Mode.ROLLOUT: bool(stage.surge or stage.replace),
+        Mode.ROLLOUT: stage != Stage(),
+        Mode.NO_SIGNAL: not situation.any_signal,
+        Mode.HOLD_AFTER_CUT: holding(situation),
     }
     return next((mode for mode, holds in modes.items() if holds), Mode.STEADY)
 
 
 def _decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice: CacheChoice) -> Decision:
     current = situation.current.workers
-    reasons = (*count.reasons, *choice.reasons)
-    if mode is Mode.STEADY and count.workers != current:
-        reasons = (Reason.SCALE_IN if count.workers < current else _scale_out(situation), *reasons)
+    moved: tuple[Reason, ...] = ()
+    if plan.size is not None and count.bound is not Constraint.FOREIGN_HAND and count.workers != current:
+        moved = (Reason.SCALE_IN if count.workers < current else _scale_out(situation),)
+    missing = (Reason.MEMORY_LIMIT_UNKNOWN,) if situation.estimate.memory.limit_bytes is None else ()
     return Decision(
         at=situation.now,
         plan=plan,
@@ -198,8 +264,9 @@ def _decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice
         size=Size(count.workers, choice.cache),
         workers_bound=count.bound,
         cache_bound=choice.bound,
-        reasons=tuple(dict.fromkeys(reasons)),
+        reasons=tuple(dict.fromkeys((*moved, *count.reasons, *choice.reasons, *missing))),
         predicted=situation.need.predicted,
+        alternatives=situation.need.alternatives,
     )
 
 

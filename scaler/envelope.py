@@ -1,101 +1,195 @@
 """How much memory a worker uses with so many workflows cached: the upper envelope of what was seen. Pure.
 
-Seen is the fullest worker, not the mean: that one is killed. Points fade, so that a past peak does not bind for ever.
+The fullest worker is the risk, not the mean. The envelope is concave: where evicted workflows wait for collection (in
+Python many do), they cost as much in a small cache as in a large one, and a line through the empty worker alone would
+take them for the size of each cached workflow.
 """
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from scaler.activity_memory import bytes_per_activity, fed_fit
+from scaler.demand import level_after
 from scaler.fleet import Fleet
-from scaler.freshness import WORKER_MEMORY
+from scaler.freshness import HEARTBEAT, WORKER_MEMORY
 from scaler.model.common import Quality
-from scaler.model.estimate import MemoryUse
-from scaler.model.memory import MemoryPoint
-from scaler.model.observation import ExitReason, Observation, WorkerSeen, WorkerState
+from scaler.model.estimate import Corner, MemoryUse
+from scaler.model.memory import Level, MemoryPoint, WorkerMemory
+from scaler.model.observation import ExitReason, Observation, WorkerExit, WorkerSeen, WorkerState
 
-BUCKETS_PER_DOUBLING = 1
-POINT_LIFETIME = timedelta(hours=24)
-CLOSEST_POINTS = 10
+POINT_LIFETIME = timedelta(hours=6)
+"""A past peak does not bind for ever."""
+
+OLD_CODE_LIFETIME = timedelta(minutes=30)
+"""What other code used stands in until the present one was seen for a while."""
+
+CLOSEST_CORNERS = 8
 """Two points closer than this many workflows say nothing about the slope between them."""
 
+SHALLOWEST = 0.5
+"""Beyond what was seen, memory grows at least at this part of its mean slope so far."""
+
+SMALLEST_WORKFLOW_BYTES = 4096.0
 GUESSED_BASE_BYTES = 80 * 2**20
-GUESSED_BYTES_PER_WORKFLOW = 2**20
+GUESSED_WORKFLOW_BYTES = 2**20
+"""Stand in until something was measured."""
+
 OOM_FACTOR = 1.2
-"""A killed worker wanted more than its limit; nobody saw how much (the VPA's bump is the same)."""
+"""A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
+
+REACTION_SECONDS = 10.0
+GROWTH_TIME = timedelta(seconds=60)
 
 
-def with_points(points: tuple[MemoryPoint, ...], seen: Observation) -> tuple[MemoryPoint, ...]:
-    """The envelope after one more observation: the highest figure of each bucket of cached workflows."""
-    newest = {_bucket(point.cached): point for point in points if seen.observed_at - point.at < POINT_LIFETIME}
-    for point in (*_live(seen), *_killed(seen)):
-        bucket = _bucket(point.cached)
-        if bucket not in newest or point.bytes >= newest[bucket].bytes:
-            newest[bucket] = point
-    return tuple(newest[bucket] for bucket in sorted(newest))
+def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
+    """What is remembered of single workers' memory after one more observation."""
+    memory = _of_present_code(memory, seen)
+    activities = fed_fit(memory.activities, seen)
+    oldest = seen.observed_at - POINT_LIFETIME
+    highest = {_bucket(point.cached): point for point in memory.points if point.at > oldest}
+    for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities)), *_killed(seen)):
+        bucket = _bucket(cached)
+        if bucket not in highest or used_bytes >= highest[bucket].bytes:
+            highest[bucket] = MemoryPoint(cached, used_bytes, at)
+    fullest, growth = _growth(memory, seen)
+    return replace(
+        memory,
+        points=tuple(highest[bucket] for bucket in sorted(highest)),
+        activities=activities,
+        fullest_bytes=fullest,
+        growth_bytes_per_second=growth,
+    )
 
 
-def _bucket(cached: int) -> int:
-    return 0 if cached < 1 else 1 + int(math.log2(cached) * BUCKETS_PER_DOUBLING)
-
-
-def _live(seen: Observation) -> Iterable[MemoryPoint]:
-    for worker in seen.workers:
-        memory = worker.memory_bytes
-        if worker.state is WorkerState.READY and memory is not None and worker.cached is not None:
-            yield MemoryPoint(worker.cached, memory, seen.observed_at)
-
-
-def _killed(seen: Observation) -> Iterable[MemoryPoint]:
-    """A kill proves that the cache size it happened under needs more than the limit."""
-    limit = seen.target.memory_limit_bytes
-    for ended in seen.exits:
-        if ended.reason is ExitReason.OOM_KILLED and ended.cached is not None and limit is not None:
-            yield MemoryPoint(ended.cached, int(limit * OOM_FACTOR), ended.at)
-
-
-def memory_use(points: tuple[MemoryPoint, ...], seen: Observation, fleet: Fleet, now: datetime) -> MemoryUse:
-    """The estimate that the envelope gives; a guess until two points are far enough apart."""
-    base, slope, measured = _fit(points)
+def memory_use(memory: WorkerMemory, seen: Observation, fleet: Fleet, now: datetime) -> MemoryUse:
+    """The estimate that the envelope gives; guesses stand in for what was not measured."""
+    corners = _concave(memory.points)
+    mean = _mean_slope(corners)
+    last = _slope(*corners[-2:]) if len(corners) > 1 else 0.0
+    measured = mean is not None
+    fullest = max((worker.memory_bytes for worker in seen.workers if worker.memory_bytes is not None), default=None)
     return MemoryUse(
-        base_bytes=base,
-        bytes_per_workflow=slope,
-        largest_cached=max((point.cached for point in points), default=0),
-        fullest_bytes=max((worker.memory_bytes or 0 for worker in seen.workers), default=None),
-        limit_bytes=_smaller(seen.target.memory_limit_bytes, fleet.memory.limit),
+        corners=corners,
+        slope_bytes=max(last, SHALLOWEST * mean, SMALLEST_WORKFLOW_BYTES)
+        if mean is not None
+        else GUESSED_WORKFLOW_BYTES,
+        largest_cached=max((point.cached for point in memory.points), default=0),
         caches=max((worker.caches or 0 for worker in seen.workers), default=0) or fleet.workers.caches or 1,
-        quality=_quality(seen.workers, seen.observed_at, now),
+        limit_bytes=_smaller(seen.target.memory_limit_bytes, fleet.memory.limit),
+        fullest_bytes=fullest,
+        soonest_bytes=fullest + memory.growth_bytes_per_second * _reaction_seconds(fleet)
+        if fullest is not None
+        else None,
+        quality=_quality(seen.workers, (now - seen.observed_at).total_seconds()),
         measured=measured,
     )
 
 
-def _fit(points: tuple[MemoryPoint, ...]) -> tuple[float, float, bool]:
-    """Base from the emptiest worker, slope from the steepest line to a fuller one."""
+def _reaction_seconds(fleet: Fleet) -> float:
+    """Until a decision made now has taken memory off a worker: a tick, and its drain as far as it can be waited for."""
+    return REACTION_SECONDS + min(fleet.behaviour.drain.total_seconds(), REACTION_SECONDS)
+
+
+def _of_present_code(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
+    """After a deploy the points of the code before fade soon: they may be too high, or too low."""
+    ready = [total for total in seen.totals if total.ready]
+    version = max(ready, key=lambda total: total.ready).version if ready else memory.version
+    if version == memory.version:
+        return memory
+    latest = seen.observed_at - POINT_LIFETIME + OLD_CODE_LIFETIME
+    points = tuple(replace(point, at=min(point.at, latest)) for point in memory.points)
+    return replace(memory, version=version, points=points if memory.version else memory.points)
+
+
+def _bucket(cached: int) -> int:
+    """One bucket for each doubling."""
+    return cached.bit_length()
+
+
+Used = tuple[int, int, datetime]
+"""How many workflows were cached, how many bytes a worker used with them, and when."""
+
+
+def _live(seen: Observation, bytes_each: float) -> Iterator[Used]:
+    """Warm workers as they would be with all their activity slots in use."""
+    fresh_seconds = HEARTBEAT.fresh.total_seconds()
+    for worker in seen.workers:
+        cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
+        if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
+            continue
+        if worker.state is WorkerState.READY:
+            free = max((worker.activity_slots or 0) - (worker.activity_slots_used or 0), 0)
+            yield cached, int(used_bytes + free * bytes_each), seen.observed_at
+
+
+def _killed(seen: Observation) -> Iterator[Used]:
+    """A kill proves that what was cached needs more than the limit."""
+    limit = seen.target.memory_limit_bytes
+    for ended in seen.exits:
+        if ended.reason is ExitReason.OOM_KILLED and limit is not None and (cached := _cached(ended)) is not None:
+            yield cached, int(limit * OOM_FACTOR), ended.at
+
+
+def _cached(ended: WorkerExit) -> int | None:
+    """What it had cached; where nobody knows, half of what it may have had, to err on the safe side."""
+    if ended.cached is not None:
+        return ended.cached
+    return ended.cache // 2 if ended.cache is not None else None
+
+
+def _concave(points: tuple[MemoryPoint, ...]) -> tuple[Corner, ...]:
+    """The upper concave hull of the points, from an empty worker to the highest; never empty."""
     if not points:
-        return GUESSED_BASE_BYTES, GUESSED_BYTES_PER_WORKFLOW, False
-    emptiest = points[0]
-    slopes = [
-        (point.bytes - emptiest.bytes) / (point.cached - emptiest.cached)
-        for point in points[1:]
-        if point.cached - emptiest.cached >= CLOSEST_POINTS
-    ]
-    if not slopes:
-        return emptiest.bytes, GUESSED_BYTES_PER_WORKFLOW, False
-    slope = max(*slopes, 1024.0) if len(slopes) > 1 else max(slopes[0], 1024.0)
-    return max(emptiest.bytes - slope * emptiest.cached, 0.0), slope, True
+        return (Corner(0, GUESSED_BASE_BYTES),)
+    first = points[0]
+    start = [] if first.cached < CLOSEST_CORNERS else [Corner(0, min(first.bytes, GUESSED_BASE_BYTES))]
+    hull: list[Corner] = []
+    for corner in (*start, *(Corner(point.cached, point.bytes) for point in points)):
+        if hull and (corner.bytes <= hull[-1].bytes or corner.cached <= hull[-1].cached):
+            continue
+        while len(hull) > 1 and _slope(hull[-1], corner) >= _slope(hull[-2], hull[-1]):
+            hull.pop()
+        hull.append(corner)
+    return tuple(hull)
+
+
+def _slope(below: Corner, above: Corner) -> float:
+    return (above.bytes - below.bytes) / (above.cached - below.cached)
+
+
+def _mean_slope(corners: tuple[Corner, ...]) -> float | None:
+    """Bytes per workflow from the emptiest to the fullest; None while they are too close together."""
+    if corners[-1].cached - corners[0].cached < CLOSEST_CORNERS:
+        return None
+    return _slope(corners[0], corners[-1])
+
+
+def _growth(memory: WorkerMemory, seen: Observation) -> tuple[Level, float]:
+    """The fullest worker's memory, and how fast it grows; a fall, after an eviction or a death, starts anew."""
+    figures = [worker.memory_bytes for worker in seen.workers if worker.memory_bytes is not None]
+    before = memory.fullest_bytes
+    if not figures:
+        return before, memory.growth_bytes_per_second
+    newest = Level(float(max(figures)), seen.observed_at)
+    if before.value is None or before.at is None or newest.value is None or newest.value < before.value:
+        return newest, 0.0
+    seconds = (seen.observed_at - before.at).total_seconds()
+    if seconds <= 0:
+        return before, memory.growth_bytes_per_second
+    slope = Level(memory.growth_bytes_per_second, before.at)
+    growth = level_after(slope, (newest.value - before.value) / seconds, seen.observed_at, GROWTH_TIME)
+    return newest, round(growth.value or 0.0, 1)
 
 
 def _smaller(first: int | None, second: int | None) -> int | None:
-    known = [limit for limit in (first, second) if limit is not None]
-    return min(known, default=None)
+    return min((limit for limit in (first, second) if limit is not None), default=None)
 
 
-def _quality(workers: Iterable[WorkerSeen], at: datetime, now: datetime) -> Quality:
-    waited_seconds = (now - at).total_seconds()
+def _quality(workers: Iterable[WorkerSeen], waited_seconds: float) -> Quality:
+    """How well the memory of all ready workers is known: as well as that of the least known."""
     ages = [worker.memory_age_seconds for worker in workers if worker.state is WorkerState.READY]
-    if not ages:
-        return Quality.MISSING
     known = [age for age in ages if age is not None]
-    if len(known) < len(ages):
-        return Quality.STALE if known else Quality.MISSING
-    return WORKER_MEMORY.quality_at_age(max(known) + waited_seconds)
+    if not known:
+        return Quality.MISSING
+    return WORKER_MEMORY.quality_at_age(max(known) + waited_seconds) if len(known) == len(ages) else Quality.STALE

@@ -187,7 +187,15 @@ class Behaviour(_Declared):
 class ScheduleWindow(_Declared):
     """A recurring window with a higher floor; days and times are of `zone`."""
 
-    days: tuple[str, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+    days: tuple[Annotated[str, Bound(pattern="mon|tue|wed|thu|fri|sat|sun")], ...] = (
+        "mon",
+        "tue",
+        "wed",
+        "thu",
+        "fri",
+        "sat",
+        "sun",
+    )
     start: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d")]
     end: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d")]
     zone: str = "UTC"

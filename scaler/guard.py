@@ -1,7 +1,6 @@
-"""The rules that never break: what may not be done although the search would like to. Pure.
+"""The rules that never break: what may not be done to the count although the search would like to. Pure.
 
-Each rule is a floor or a ceiling for the worker count, or a reason to leave the cache; the number that binds comes
-out with its name.
+Each rule is a floor or a ceiling for the worker count; the one that binds comes out with its name.
 """
 
 import math
@@ -10,20 +9,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from scaler.cache_gate import CacheChoice
+from scaler.capacity import UTILISATION_CAP
+from scaler.demand import level_after
+from scaler.judgement import in_vain
 from scaler.model.decision import Constraint, Reason
-from scaler.model.memory import Memory, Recommendation
-from scaler.search import UTILISATION_CAP
+from scaler.model.memory import Change, Recommendation, Turns
 from scaler.situation import Situation
 
 HOLD_WINDOW = timedelta(minutes=10)
 """After a cache cut, latency must have been inside the objective for so long before a worker may go."""
 
-SCALE_IN_WINDOW = timedelta(seconds=60)
-RECOMMENDATIONS_KEPT = 12
+SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(seconds=30), timedelta(minutes=10)
+RISK_IN_STARTS = 3.0
+"""What it costs to miss a worker while another one starts, in workers × time to start."""
+
+RECOMMENDATIONS_KEPT = 10
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
 URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
+
+REVERSAL_TIME = timedelta(minutes=10)
+MOST_REVERSALS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +52,36 @@ class Count:
     reasons: tuple[Reason, ...] = ()
 
 
-def held_count(wanted: Limit, situation: Situation, cache: int | None) -> Count:
-    """What is left of a wanted worker count."""
+def held_count(wanted: Limit, situation: Situation, choice: CacheChoice) -> Count:
+    """What is left of a wanted worker count beside the cache size that was chosen."""
     current = situation.current.workers
     if wanted.workers < current:
-        return _lowest(wanted, current, _floors(situation, cache))
+        return _lowest(wanted, current, _floors(situation, choice.cache))
     if wanted.workers > current:
-        return _highest(wanted, current, _ceilings(situation))
+        return _highest(wanted, current, _ceilings(situation, emergency=choice.emergency))
     return Count(workers=current, bound=wanted.constraint)
 
 
 def _lowest(wanted: Limit, current: int, floors: Iterable[Limit]) -> Count:
     binding = [floor for floor in floors if floor.workers > wanted.workers]
     highest = max(binding, key=lambda floor: floor.workers, default=wanted)
-    reasons = tuple(floor.reason for floor in binding if floor.reason is not None)
-    workers = min(highest.workers, current)
-    return Count(workers=workers, bound=highest.constraint, reasons=_unique(reasons))
+    return Count(workers=min(highest.workers, current), bound=highest.constraint, reasons=_reasons(binding))
 
 
 def _highest(wanted: Limit, current: int, ceilings: Iterable[Limit]) -> Count:
     binding = [ceiling for ceiling in ceilings if ceiling.workers < wanted.workers]
     lowest = min(binding, key=lambda ceiling: ceiling.workers, default=wanted)
-    reasons = tuple(ceiling.reason for ceiling in binding if ceiling.reason is not None)
-    workers = max(lowest.workers, current)
-    return Count(workers=workers, bound=lowest.constraint, reasons=_unique(reasons))
+    return Count(workers=max(lowest.workers, current), bound=lowest.constraint, reasons=_reasons(binding))
+
+
+def _reasons(limits: Iterable[Limit]) -> tuple[Reason, ...]:
+    return tuple(dict.fromkeys(limit.reason for limit in limits if limit.reason is not None))
 
 
 def bounded(count: Count, situation: Situation) -> Count:
     """Bounds hold whatever else asked; only somebody else's hand may stand outside them."""
-    lowest, highest = min(situation.fleet.workers.min, situation.workers_ceiling), situation.workers_ceiling
+    highest = situation.workers_ceiling
+    lowest = min(situation.fleet.workers.min, highest)
     if count.workers > highest:
         bound = Constraint.WORKERS_MAX if highest == situation.fleet.workers.max else Constraint.CONNECTIONS
         return replace(count, workers=highest, bound=bound)
@@ -81,43 +90,38 @@ def bounded(count: Count, situation: Situation) -> Count:
     return count
 
 
-def _unique(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    return tuple(dict.fromkeys(reasons))
-
-
 def _floors(situation: Situation, cache: int | None) -> Iterator[Limit]:
-    current, overridden = situation.current, situation.memory.operator.override is not None
-    yield Limit(_held_after_cut(situation), Constraint.HOLD_AFTER_CUT, Reason.HOLD_AFTER_CUT)
+    current, estimate = situation.current, situation.estimate
+    held = _held_after_cut(situation)
+    yield Limit(held, Constraint.HOLD_AFTER_CUT, Reason.HOLD_AFTER_CUT)
     if cache is not None and current.cache is not None and cache < current.cache:
         yield Limit(current.workers, Constraint.HOLD_AFTER_CUT, Reason.CACHE_CUT)
-    if situation.rolling:
+    if situation.rolling or cache != current.cache:
         yield Limit(current.workers, Constraint.ROLLOUT, Reason.HELD_BY_ROLLOUT)
     yield Limit(busy_workers(situation), Constraint.BUSY_SLOTS, Reason.HELD_BY_BUSY_WORKERS)
-    if situation.estimate.restarting or situation.estimate.new_crashes or situation.estimate.new_oom_kills:
-        yield Limit(current.workers, Constraint.MISSING_SIGNAL, Reason.HELD_BY_CRASHES)
-    if overridden:
+    if estimate.restarting or estimate.new_crashes or estimate.new_oom_kills:
+        yield Limit(current.workers, Constraint.CRASHES, Reason.HELD_BY_CRASHES)
+    if situation.memory.operator.override is not None:
         return
     if not situation.all_fresh:
         yield Limit(current.workers, Constraint.MISSING_SIGNAL, Reason.HELD_BY_MISSING_SIGNAL)
+    if any(embargo.change is Change.SCALE_IN for embargo in situation.memory.embargoes):
+        yield Limit(current.workers, Constraint.EMBARGO, Reason.HELD_BY_EMBARGO)
     highest = max((each.workers for each in situation.memory.recommendations), default=current.workers)
     yield Limit(highest, Constraint.SCALE_IN_WINDOW, Reason.HELD_BY_WINDOW)
     step = max(1, int(SCALE_IN_FRACTION * current.workers))
     yield Limit(current.workers - step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
 
 
-def _ceilings(situation: Situation) -> Iterator[Limit]:
+def _ceilings(situation: Situation, *, emergency: bool) -> Iterator[Limit]:
     current = situation.current.workers
     if situation.seen.target.unschedulable:
-        yield Limit(current, Constraint.UNKNOWN, Reason.UNSCHEDULABLE)
-    if situation.memory.operator.override is not None:
+        yield Limit(current, Constraint.UNSCHEDULABLE, Reason.UNSCHEDULABLE)
+    if emergency or situation.memory.operator.override is not None:
         return
-    activity = situation.estimate.activity
-    if (
-        activity is not None
-        and activity.rate_limited
-        and situation.need.workers_bound is not Constraint.WORKFLOW_TASK_LOAD
-    ):
-        yield Limit(current, Constraint.NO_GAIN, Reason.RATE_LIMITED)
+    why = in_vain(situation)
+    if why is not None and situation.need.workers_bound is not Constraint.WORKFLOW_TASK_LOAD:
+        yield Limit(current, Constraint.NO_GAIN, why)
     if not _urgent(situation):
         step = max(current + SCALE_OUT_STEP, SCALE_OUT_FACTOR * current)
         yield Limit(step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
@@ -144,35 +148,71 @@ def _held_after_cut(situation: Situation) -> int:
     cut = situation.record.cut if situation.record is not None else None
     if cut is None:
         return 0
-    good_since = situation.memory.hold_since
+    good_since = situation.memory.good_since
     if good_since is not None and situation.now - max(good_since, cut.at) >= HOLD_WINDOW:
         return 0
     return max(cut.workers, situation.need.size.workers)
 
 
-def remembered(situation: Situation) -> Memory:
-    """Memory with this tick's recommendation and with how long latency has been inside the objective."""
-    memory, now = situation.memory, situation.now
-    good_since = (memory.hold_since or now) if situation.late is False else None
-    window = situation.fleet.behaviour.scale_in_window or SCALE_IN_WINDOW
-    return replace(
-        memory,
-        hold_since=good_since,
-        recommendations=_recommended(memory.recommendations, situation.need.size.workers, now, window),
-    )
+def holding(situation: Situation) -> bool:
+    """Whether a cache cut still holds workers."""
+    return _held_after_cut(situation) > 0
 
 
-def _recommended(
-    earlier: tuple[Recommendation, ...], workers: int, now: datetime, window: timedelta
-) -> tuple[Recommendation, ...]:
-    """The recommendations that can still be the window's highest: later ones are lower, or they hide earlier ones.
+def good_since(situation: Situation) -> datetime | None:
+    """From when on latency has been inside the objective without a break that anybody saw."""
+    return (situation.memory.good_since or situation.now) if situation.late is False else None
+
+
+def recommendations(situation: Situation) -> tuple[Recommendation, ...]:
+    """What the scale-in window wanted, as far as it can still be its highest: later ones are lower.
 
     Too many are thinned by letting the higher of two neighbours live as long as the later: never too short.
     """
+    workers, now, window = situation.need.size.workers, situation.now, scale_in_window(situation)
+    earlier = situation.memory.recommendations
     kept = [each for each in earlier if now - each.at <= window and each.workers > workers]
-    kept.append(Recommendation(at=now, workers=workers))
+    kept.append(Recommendation(now, workers))
     while len(kept) > RECOMMENDATIONS_KEPT:
         apart = [later.at - sooner.at for sooner, later in pairwise(kept)]
         nearest = apart.index(min(apart))
         kept[nearest : nearest + 2] = [replace(kept[nearest], at=kept[nearest + 1].at)]
     return tuple(kept)
+
+
+def scale_in_window(situation: Situation) -> timedelta:
+    """How long a lower need must have held: as long as an idle worker costs less than to miss it and start it anew.
+
+    The break-even of the ski-rental problem: what the worker costs idle against what taking it away costs to undo,
+    its start, the risk to the objective meanwhile, and the replays of what it had cached. A declared window overrides
+    it; turning around lately stretches it.
+    """
+    declared = situation.fleet.behaviour.scale_in_window
+    if declared is not None:
+        return declared
+    estimate = situation.estimate
+    undo_seconds = estimate.start_seconds * (1 + RISK_IN_STARTS) + _replay_seconds(situation)
+    window = min(max(timedelta(seconds=undo_seconds), SHORTEST_WINDOW), LONGEST_WINDOW)
+    reversals = situation.memory.turns.reversals
+    recent = level_after(reversals, 0.0, situation.now, REVERSAL_TIME).value or 0.0
+    return min(window * (1 + min(recent, MOST_REVERSALS)), LONGEST_WINDOW)
+
+
+def _replay_seconds(situation: Situation) -> float:
+    """Worker time that replaying one worker's cached runs takes, as far as they are used again."""
+    use, live = situation.estimate.cache, situation.live
+    if use.replay_seconds is None or not live:
+        return 0.0
+    cached = sum(worker.cached or 0 for worker in live) / len(live)
+    cores = situation.estimate.workflow_cores or 1.0
+    return cached * use.reuse * use.replay_seconds / cores
+
+
+def turned(turns: Turns, before: int, after: int, now: datetime) -> Turns:
+    """The memory of directions after the count moved."""
+    if before == after:
+        return turns
+    up = after > before
+    reversed_now = turns.at is not None and up != turns.up and now - turns.at <= REVERSAL_TIME
+    faded = level_after(turns.reversals, 0.0, now, REVERSAL_TIME)
+    return Turns(up=up, at=now, reversals=replace(faded, value=(faded.value or 0.0) + reversed_now, at=now))

@@ -3,51 +3,52 @@
 import math
 from datetime import datetime, timedelta
 
-from scaler.model.common import Size, TaskType
+from scaler.model.common import Size
 from scaler.model.plan import LONGEST_TICK, SHORTEST_TICK, WakeAt
-from scaler.search import UTILISATION_CAP
 from scaler.situation import EMERGENCY_FRACTION, Situation
 
 WATCHFUL_TICK = timedelta(seconds=15)
 WATCH_MEMORY_FRACTION = 0.85
+FULL_SLOTS = 0.9
+"""Part of the activity slots in use at which it is time to look again, though nothing waits yet."""
 
 
 def until(situation: Situation, *, busy: bool) -> datetime:
     """The end of the next tick: soon while something is under way, and at the next known deadline at the latest."""
     now, estimate = situation.now, situation.estimate
-    loads = estimate.loads
-    if busy or estimate.starting or estimate.restarting or any(load.backlog_tasks for load in loads):
+    if busy or estimate.starting or estimate.restarting or any(load.backlog_tasks for load in estimate.loads):
         length = SHORTEST_TICK
-    elif any(load.arrivals_per_second for load in loads):
+    elif any(load.arrivals_per_second for load in estimate.loads):
         length = WATCHFUL_TICK
     else:
         length = LONGEST_TICK
-    deadlines = [deadline for deadline in _deadlines(situation) if deadline > now]
-    return min(now + length, *deadlines) if deadlines else now + length
+    return min([now + length, *(deadline for deadline in _deadlines(situation) if deadline > now)])
 
 
 def _deadlines(situation: Situation) -> list[datetime]:
-    operator = situation.memory.operator
-    ends = [operator.pause.until if operator.pause else None, operator.override.until if operator.override else None]
+    operator, hold = situation.memory.operator, situation.fleet.behaviour.foreign_hold
+    foreign = situation.memory.foreign_since
+    ends = [
+        operator.pause.until if operator.pause else None,
+        operator.override.until if operator.override else None,
+        foreign + hold if foreign else None,
+        situation.seen.schedule.until,
+    ]
     return [end for end in ends if end is not None]
 
 
 def wake(situation: Situation, size: Size) -> WakeAt:
     """Thresholds at which a new decision would differ."""
-    limit, activity = situation.estimate.memory.limit_bytes, situation.estimate.activity
-    workers = max(situation.estimate.ready, 1)
-    slots = math.ceil(workers * activity.slots_per_worker * UTILISATION_CAP[TaskType.ACTIVITY]) if activity else None
-    objectives = [
-        situation.fleet.objective_seconds(task_type)
-        for task_type in (TaskType.WORKFLOW, TaskType.ACTIVITY)
-        if situation.fleet.polls(task_type)
-    ]
+    estimate, activity = situation.estimate, situation.estimate.activity
+    limit, workers = estimate.memory.limit_bytes, max(estimate.ready, 1)
+    slots = math.ceil(workers * activity.slots_per_worker * FULL_SLOTS) if activity is not None else None
+    objectives = [situation.fleet.objective_seconds(load.task_type) for load in estimate.loads]
     return WakeAt(
         memory_bytes=int(limit * WATCH_MEMORY_FRACTION) if limit else None,
         emergency_memory_bytes=int(limit * EMERGENCY_FRACTION) if limit else None,
         backlog_tasks=1,
         backlog_age_seconds=min(objectives, default=None),
         activity_slots_used=slots,
-        ready_below=situation.estimate.ready or None,
-        ready_at_least=size.workers if situation.estimate.ready < size.workers else None,
+        ready_below=estimate.ready or None,
+        ready_at_least=size.workers if estimate.ready < size.workers else None,
     )

@@ -5,15 +5,11 @@ decides next goes on from there.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from scaler.model.common import Size
 from scaler.model.observation import WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
 from scaler.situation import Situation
-
-WARM = timedelta(seconds=10)
-"""A worker counts as warm when it has been up for so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +25,10 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     """The next idempotent step that brings all workers to the cache size."""
     old = _old(situation, size)
     if not old:
-        return Stage()
+        return _ending(situation, size)
     surge = situation.surge
-    ready_new = sum(worker.state is WorkerState.READY and worker.cache == size.cache for worker in situation.live)
-    if not emergency and surge > 0 and ready_new == 0:
+    ready_new = any(worker.state is WorkerState.READY and worker.cache == size.cache for worker in situation.live)
+    if not emergency and not situation.breaching and surge > 0 and not ready_new:
         return Stage(step=RolloutStep.SURGE, surge=surge)
     return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_batch(situation, old, surge))
 
@@ -45,6 +41,17 @@ def _old(situation: Situation, size: Size) -> list[WorkerSeen]:
     return sorted(old, key=lambda worker: worker.memory_bytes or 0, reverse=True)
 
 
+def _ending(situation: Situation, size: Size) -> Stage:
+    """The surge goes once as many workers are ready as are wanted; until then it makes up for those that start."""
+    record = situation.record
+    if record is None or record.step is RolloutStep.NONE or record.intended is None:
+        return Stage()
+    ready = sum(worker.state is WorkerState.READY for worker in situation.live)
+    if ready >= size.workers:
+        return Stage()
+    return Stage(step=RolloutStep.CONFIRM, surge=record.surge)
+
+
 def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str, ...]:
     """As many as the surge makes up for while it is ready; those about to be killed go in any case."""
     unready = sum(worker.state is not WorkerState.READY for worker in situation.live)
@@ -55,15 +62,17 @@ def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str
 
 
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:
-    """The order in which workers go when there are too many: not yet serving, old cache, idlest, emptiest."""
+    """The order in which workers go when there are too many: not yet serving, old cache, idlest, emptiest.
+
+    Only as many are named as may have to go at once: the rest would be weight in the history.
+    """
+    live = sum(total.workers - total.draining for total in situation.seen.totals)
+    excess = live - size.workers
+    if excess <= 0:
+        return ()
 
     def dearness(worker: WorkerSeen) -> tuple[bool, bool, int, int]:
         busy = (worker.activity_slots_used or 0) + (worker.workflow_slots_used or 0)
-        return (
-            worker.state is WorkerState.READY,
-            worker.cache == size.cache,
-            busy,
-            worker.cached or 0,
-        )
+        return worker.state is WorkerState.READY, worker.cache == size.cache, busy, worker.cached or 0
 
-    return tuple(worker.name for worker in sorted(situation.live, key=dearness))
+    return tuple(worker.name for worker in sorted(situation.live, key=dearness)[:excess])

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from scaler import freshness
 from scaler.fleet import Fleet
@@ -12,12 +13,15 @@ from scaler.model.memory import Memory
 from scaler.model.observation import Observation, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.record import set_by_another_hand
-from scaler.search import Need
+from scaler.search import Need, Search
 
 EMERGENCY_FRACTION = 0.92
 """Part of the memory limit at which a worker is as good as killed."""
 
 SURGE_FRACTION = 0.25
+
+OVERFULL_OBSERVATIONS = 2
+"""After so many in a row that show more cached than the size allows, the size is not honoured."""
 
 
 def set_size(seen: Observation) -> Size:
@@ -28,7 +32,7 @@ def set_size(seen: Observation) -> Size:
     return Size(seen.target.desired or 0, seen.target.cache)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Situation:
     """All that the rules look at; nothing in it changes while a decision is made."""
 
@@ -39,65 +43,71 @@ class Situation:
     memory: Memory
     now: datetime
 
-    @property
+    @cached_property
     def record(self) -> TargetRecord | None:
         """The target's record as it stands after the last step."""
         return self.seen.applied.record or self.seen.found
 
-    @property
+    @cached_property
     def current(self) -> Size:
         """The size that the target is set to."""
         return set_size(self.seen)
 
-    @property
+    @cached_property
     def live(self) -> tuple[WorkerSeen, ...]:
         """Workers that are not on their way out."""
         return tuple(worker for worker in self.seen.workers if worker.state is not WorkerState.DRAINING)
 
-    @property
-    def old(self) -> tuple[WorkerSeen, ...]:
-        """Live workers that started under another cache size than the intended one."""
-        cache = self.current.cache
-        if cache is None:
-            return ()
-        return tuple(worker for worker in self.live if worker.cache not in (None, cache))
-
-    @property
+    @cached_property
     def rolling(self) -> bool:
         """Whether a change of the cache size is under way."""
-        record = self.record
-        return bool(self.old) or (record is not None and record.step is not RolloutStep.NONE)
+        cache = self.current.cache
+        mixed = cache is not None and any(worker.cache not in (None, cache) for worker in self.live)
+        return mixed or (self.record is not None and self.record.step is not RolloutStep.NONE)
 
-    @property
+    @cached_property
     def foreign_hand(self) -> bool:
         """Whether somebody else set the count that the target has now."""
-        record = self.record
-        return record is not None and set_by_another_hand(record, self.seen.target.desired)
+        return self.record is not None and set_by_another_hand(self.record, self.seen.target.desired)
 
-    @property
+    @cached_property
     def new_oom_kills(self) -> int:
-        """Kills under the cache size that is in force; what an already replaced size caused calls for nothing new."""
+        """Kills under the cache size in force; what a size already replaced has caused calls for nothing new."""
         cache = self.current.cache
-        return sum(
-            cache is None or ended.cache is None or ended.cache <= cache for ended in self.estimate.new_oom_kills
-        )
+        kills = self.estimate.new_oom_kills
+        return sum(cache is None or ended.cache is None or ended.cache <= cache for ended in kills)
 
-    @property
+    @cached_property
     def breaching(self) -> tuple[WorkerSeen, ...]:
         """Live workers that are about to be killed for their memory, fullest first."""
         limit = self.estimate.memory.limit_bytes
         if limit is None:
             return ()
-        full = [worker for worker in self.live if (worker.memory_bytes or 0) >= EMERGENCY_FRACTION * limit]
+        growing = max((self.estimate.memory.soonest_bytes or 0) - (self.estimate.memory.fullest_bytes or 0), 0)
+        full = [
+            worker
+            for worker in self.live
+            if (worker.memory_bytes or 0) >= EMERGENCY_FRACTION * limit or (worker.memory_bytes or 0) + growing >= limit
+        ]
         return tuple(sorted(full, key=lambda worker: worker.memory_bytes or 0, reverse=True))
 
-    @property
+    @cached_property
     def breach(self) -> bool:
         """Whether a worker under the cache size in force is about to be killed."""
         cache = self.current.cache
         return any(cache is None or worker.cache is None or worker.cache <= cache for worker in self.breaching)
 
-    @property
+    @cached_property
+    def poisoned(self) -> bool:
+        """Whether single workflows are what kills workers: no size helps against them."""
+        return bool(self.seen.suspects)
+
+    @cached_property
+    def decides_cache(self) -> bool:
+        """Whether the cache size can be set: declared so, and honoured by the workers."""
+        return self.fleet.decides_cache and self.memory.overfull < OVERFULL_OBSERVATIONS
+
+    @cached_property
     def late(self) -> bool | None:
         """Whether tasks wait longer than the objective; None while nothing fresh tells."""
         loads = self.estimate.loads
@@ -109,33 +119,38 @@ class Situation:
             for load in loads
         )
 
-    @property
+    @cached_property
     def all_fresh(self) -> bool:
         """Whether everything is known that taking something away rests on."""
         loads = self.estimate.loads
         qualities = {load.quality for load in loads} | {self.estimate.memory.quality, self.target_quality}
         return qualities == {Quality.FRESH} and all(load.busy_slots is not None for load in loads)
 
-    @property
+    @cached_property
     def any_signal(self) -> bool:
         """Whether anything at all is known of the load."""
-        loads = self.estimate.loads
-        return any(load.quality is not Quality.MISSING for load in loads)
+        return any(load.quality is not Quality.MISSING for load in self.estimate.loads)
 
-    @property
+    @cached_property
     def target_quality(self) -> Quality:
         """How well the target itself is known."""
         return freshness.TARGET.quality(self.seen.target, self.now)
 
-    @property
+    @cached_property
     def surge(self) -> int:
         """How many workers a rollout may run above the decided count."""
         declared = self.fleet.behaviour.surge
         return declared if declared is not None else max(1, math.ceil(SURGE_FRACTION * self.current.workers))
 
-    @property
+    @cached_property
     def workers_ceiling(self) -> int:
         """The most workers that bounds and limits allow."""
         limits = self.fleet.limits
         by_connections = limits.connections // limits.per_worker if limits is not None else self.fleet.workers.max
         return min(self.fleet.workers.max, by_connections)
+
+    def workers_at(self, cache: int | None) -> int:
+        """What a cache size needs: fewer cached workflows mean more replays, so more workers."""
+        if cache == self.need.size.cache:
+            return self.need.size.workers
+        return max(Search(self.estimate, self.fleet, self.current).workers_at(cache)[0], self.fleet.workers.min)

@@ -46,6 +46,7 @@ class Heartbeat:
     workflow: SlotsSeen | None
     activity: SlotsSeen | None
     cached: int | None  # None where it has no workflows
+    sdk: str = ""
     cache_hits_per_second: float | None = None
     cache_misses_per_second: float | None = None
 
@@ -113,6 +114,7 @@ class HeartbeatSource:
             workflow=_slots(beat.workflow_task_slots_info, interval) if polls_workflows else None,
             activity=_slots(beat.activity_task_slots_info, interval) if beat.HasField("activity_poller_info") else None,
             cached=beat.current_sticky_cache_size if polls_workflows else None,
+            sdk=beat.sdk_name,
             cache_hits_per_second=hits,
             cache_misses_per_second=misses,
         )

@@ -37,6 +37,7 @@ LATENCY_WINDOW = timedelta(minutes=2)
 SERVICE_WINDOW = timedelta(minutes=15)
 KEPT_TASKS = 2000
 KEPT_RUNS = 300
+THE_BEGINNING = datetime.min.replace(tzinfo=UTC)
 FEWEST_WAITS = 5
 """With fewer recent waits their percentile is an anecdote."""
 
@@ -49,17 +50,15 @@ class _Samples:
     fault: Fault | None = None
     workflow_tasks: deque[WorkflowTaskSample] = field(default_factory=lambda: deque(maxlen=KEPT_TASKS))
     activities: deque[ActivitySample] = field(default_factory=lambda: deque(maxlen=KEPT_TASKS))
-    runs: OrderedDict[str, tuple[datetime, tuple[float, ...]]] = field(default_factory=OrderedDict)
+    runs: OrderedDict[str, RunSample] = field(default_factory=OrderedDict)
 
-    def add(self, run_id: str, run: RunSample, now: datetime) -> None:
+    def add(self, run_id: str, run: RunSample) -> None:
         """Take in one run's tail."""
-        known_until = self.runs[run_id][0] if run_id in self.runs else datetime.min.replace(tzinfo=UTC)
+        earlier = self.runs.pop(run_id, None)
+        known_until = earlier.newest if earlier is not None and earlier.newest is not None else THE_BEGINNING
         self.workflow_tasks += [task for task in run.workflow_tasks if task.scheduled_at > known_until]
         self.activities += [task for task in run.activities if task.scheduled_at > known_until]
-        scheduled = [task.scheduled_at for task in run.workflow_tasks] + [task.scheduled_at for task in run.activities]
-        newest = max(scheduled, default=known_until)
-        self.runs[run_id] = (min(newest, now), run.gaps_seconds)
-        self.runs.move_to_end(run_id)
+        self.runs[run_id] = run
         while len(self.runs) > KEPT_RUNS:
             self.runs.popitem(last=False)
 
@@ -118,7 +117,7 @@ class HistorySource:
     async def _sample(self, key: tuple[str, str], samples: _Samples) -> None:
         try:
             for run in await self._runs(*key):
-                samples.add(run.run_id, await self._tail(key[0], run), datetime.now(UTC))
+                samples.add(run.run_id, await self._tail(key[0], run))
             samples.fault = None
         except SourceUnavailable as error:
             samples.fault = Fault(f"histories of {key[1]}", str(error))
@@ -195,10 +194,8 @@ def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
     recent = [task for task in tasks if newest - task.scheduled_at <= SERVICE_WINDOW]
     sticky = [task for task in recent if task.sticky]
     replayed = [task for task in recent if task.replayed_events]
-    counts = [0] * (len(GAP_EDGES_SECONDS) + 1)
-    runs = [gaps for each in samples for _, gaps in each.runs.values() if gaps]
-    for gap in (gap for gaps in runs for gap in gaps):
-        counts[bisect_left(GAP_EDGES_SECONDS, gap)] += 1
+    runs = [run for each in samples for run in each.runs.values()]
+    silences = [(newest - run.newest).total_seconds() for run in runs if run.newest is not None and not run.closed]
     return ReplaySeen(
         at=newest,
         quality=Quality.FRESH,
@@ -207,6 +204,14 @@ def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
         normal_samples=len(replayed),
         normal_seconds=fmean(task.ran_seconds for task in replayed) if replayed else None,
         events=fmean(task.replayed_events for task in replayed) if replayed else None,
-        gaps=tuple(counts),
-        runs=len(runs),
+        gaps=_in_buckets(gap for run in runs for gap in run.gaps_seconds),
+        silences=_in_buckets(silences),
+        closed=sum(run.closed for run in runs),
     )
+
+
+def _in_buckets(times_seconds: Iterable[float]) -> tuple[int, ...]:
+    counts = [0] * (len(GAP_EDGES_SECONDS) + 1)
+    for time_seconds in times_seconds:
+        counts[bisect_left(GAP_EDGES_SECONDS, time_seconds)] += 1
+    return tuple(counts)

@@ -13,6 +13,14 @@ ACTIVITY_ENDS = {
     EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED: "activity_task_failed_event_attributes",
 }
 
+RUN_ENDS = (
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
+    EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+)
+"""How a run ends with its worker's knowledge. One that was terminated or timed out stays in the cache."""
+
 FIRST_SCHEDULED_EVENT = 2
 """Event id of a run's first workflow task; before it there is nothing to replay."""
 
@@ -50,6 +58,8 @@ class RunSample:
     workflow_tasks: tuple[WorkflowTaskSample, ...] = ()
     activities: tuple[ActivitySample, ...] = ()
     gaps_seconds: tuple[float, ...] = ()
+    newest: datetime | None = None  # when its newest workflow task was scheduled
+    closed: bool = False
 
 
 def sampled(events: Iterable[HistoryEvent]) -> RunSample:
@@ -62,6 +72,8 @@ def sampled(events: Iterable[HistoryEvent]) -> RunSample:
         workflow_tasks=tuple(_workflow_tasks(ordered, by_id)),
         activities=tuple(_activities(ordered, by_id)),
         gaps_seconds=gaps,
+        newest=max(scheduled, default=None),
+        closed=any(event.event_type in RUN_ENDS for event in ordered),
     )
 
 

@@ -43,6 +43,9 @@ class Constraint(TolerantEnum):
     SCALE_IN_WINDOW = "scale_in_window"
     STEP_LIMIT = "step_limit"
     MISSING_SIGNAL = "missing_signal"
+    CRASHES = "crashes"
+    EMBARGO = "embargo"  # the last such change did harm
+    UNSCHEDULABLE = "unschedulable"
     ROLLOUT = "rollout"
     OVERRIDE = "override"
     FOREIGN_HAND = "foreign_hand"
@@ -78,6 +81,7 @@ class Reason(TolerantEnum):
     HELD_BY_MISSING_SIGNAL = "held_by_missing_signal"
     HELD_BY_ROLLOUT = "held_by_rollout"
     HELD_BY_CRASHES = "held_by_crashes"
+    HELD_BY_EMBARGO = "held_by_embargo"
     UNCONFIRMED_PLAN = "unconfirmed_plan"
     ALL_SIGNALS_GONE = "all_signals_gone"
     FOREIGN_COUNT = "foreign_count"
@@ -106,7 +110,8 @@ class Prediction:
     size: Size
     workflow_task_seconds: float | None = None
     activity_seconds: float | None = None
-    memory_bytes: int | None = None  # of the fullest worker
+    memory_bytes: int | None = None  # of a worker whose caches are full
+    miss_ratio: float | None = None  # share of workflow tasks that need a replay
     cost_per_hour: float | None = None
     utilisation: float | None = None  # of activity slots
 

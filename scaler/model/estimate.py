@@ -1,4 +1,4 @@
-"""What follows from observations: load, capacity and memory, each with what it rests on. Pure and frozen."""
+"""What follows from observations: load, memory and cache use, each with what it rests on. Pure and frozen."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,43 +12,96 @@ class Load:
     """The load of one task type, and what one worker can take of it.
 
     `arrivals_per_second` counts what is polled from queues and what never reaches them (sticky workflow tasks,
-    eager activities) as far as heartbeats tell. `busy_slots` is None without heartbeats.
+    eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
+    more workers could be there. `busy_slots` is None without heartbeats.
     """
 
     task_type: TaskType
     arrivals_per_second: float
+    margin_per_second: float
     service_seconds: float | None
     service_scv: float
     backlog_tasks: int
+    backlog_growth_per_second: float
     backlog_age_seconds: float
     schedule_to_start_seconds: float | None
+    done_per_second: float | None
     busy_slots: int | None
     slots_per_worker: int
     rate_limited: bool
     quality: Quality
 
     @property
-    def busy_erlangs(self) -> float | None:
+    def erlangs(self) -> float | None:
         """Slots that the arrivals keep busy on average (Little's law); None while the service time is unknown."""
         return None if self.service_seconds is None else self.arrivals_per_second * self.service_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Corner:
+    """A point of the memory envelope: with so many workflows cached a worker uses so much."""
+
+    cached: int
+    bytes: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryUse:
-    """Memory of one worker: `base_bytes` plus `bytes_per_workflow` for each cached one, both high estimates."""
+    """Memory of one worker as its workflows cached grow: concave through `corners`, then `slope` on.
 
-    base_bytes: float
-    bytes_per_workflow: float
+    `measured` says whether the slope was seen or is a guess from before any measurement. `soonest_bytes` is what
+    the fullest worker will have when a decision that is made now takes effect.
+    """
+
+    corners: tuple[Corner, ...]
+    slope_bytes: float
     largest_cached: int  # no worker was seen with more
-    fullest_bytes: int | None
+    caches: int  # of one worker
     limit_bytes: int | None
-    caches: int
+    fullest_bytes: int | None
+    soonest_bytes: float | None
     quality: Quality
-    measured: bool  # False: bytes per workflow is a guess from before any measurement
+    measured: bool
 
     def predicted_bytes(self, cache: int) -> float:
-        """Memory of a worker whose caches are full."""
-        return self.base_bytes + self.caches * cache * self.bytes_per_workflow
+        """Memory of a worker whose caches are full at this size."""
+        cached = cache * self.caches
+        below = self.corners[0]
+        for corner in self.corners[1:]:
+            if cached <= corner.cached:
+                share = (cached - below.cached) / (corner.cached - below.cached)
+                return below.bytes + share * (corner.bytes - below.bytes)
+            below = corner
+        return below.bytes + (cached - below.cached) * self.slope_bytes
+
+    def largest_cache(self, bound_bytes: float) -> int:
+        """The largest size whose predicted memory stays within the bound; negative where not even none does."""
+        below = self.corners[0]
+        if below.bytes > bound_bytes:
+            return -1
+        for corner in self.corners[1:]:
+            if corner.bytes > bound_bytes:
+                share = (bound_bytes - below.bytes) / (corner.bytes - below.bytes)
+                return int((below.cached + share * (corner.cached - below.cached)) / self.caches)
+            below = corner
+        return int((below.cached + (bound_bytes - below.bytes) / self.slope_bytes) / self.caches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheUse:
+    """What caching saves: the time of a workflow task with its run cached, and of a replay; and how runs recur.
+
+    `reuse` is the share of accesses that are followed by another of the same run, `open_share` of those that leave
+    the run in its cache. For each edge of the gap histogram, `kept_seconds` is for how long a run is kept on average
+    if it is dropped when unused for so long, and `late_reuse` the share of re-uses that come after.
+    """
+
+    hit_seconds: float | None
+    replay_seconds: float | None
+    reuse: float = 0.0
+    open_share: float = 1.0
+    kept_seconds: tuple[float, ...] = ()
+    late_reuse: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +112,10 @@ class Estimate:
     workflow: Load | None  # None where the fleet does not poll for this type
     activity: Load | None
     memory: MemoryUse
+    cache: CacheUse
+    workflow_cores: float | None
+    start_seconds: float  # from its start until a worker takes tasks
+    schedule_floor: int  # workers that a declared window asks for now
     ready: int
     starting: int
     restarting: int

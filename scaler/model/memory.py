@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scaler.model.common import Size
+from scaler.model.common import Size, TolerantEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Operator:
     resumed_at: datetime | None = None  # ends a hold for somebody else's hand
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Level:
     """A smoothed figure and when it was last fed; None until there was one."""
 
@@ -51,11 +51,28 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """The newest backlog and its slope since the reading before."""
+
+    tasks: int = 0
+    at: datetime | None = None
+    growth_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What is known of one task type."""
+    """What is remembered of one task type.
+
+    `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.demand`;
+    `levels_before` are what they are measured against.
+    """
 
     arrivals_per_second: Level = Level()
     service_seconds: Level = Level()
+    service_scv: float = 1.0
+    surprises: tuple[float, ...] = ()
+    levels_before: tuple[Level, ...] = ()
+    backlog: Backlog = Backlog()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +84,87 @@ class MemoryPoint:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ActivityFit:
+    """Fading sums of the least-squares fit in `scaler.activity_memory`, in its order; megabytes."""
+
+    sums: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerMemory:
+    """What is remembered of the memory of single workers; `version` is whose code the points are of."""
+
+    version: str = ""
+    points: tuple[MemoryPoint, ...] = ()
+    activities: ActivityFit = ActivityFit()
+    fullest_bytes: Level = Level()
+    growth_bytes_per_second: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
-    """How many workers one stretch of the scale-in window would have wanted at most."""
+    """A worker count that some moment in the scale-in window wanted."""
 
     at: datetime
     workers: int
+
+
+class Change(TolerantEnum):
+    """What this product changed of its own accord, so that it can be judged and taken back."""
+
+    SCALE_IN = "scale_in"
+    CACHE_RAISE = "cache_raise"
+    CACHE_CUT = "cache_cut"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A change that is being watched: what it was, and how things stood before it."""
+
+    change: Change
+    at: datetime
+    before: Size
+    after: Size
+    late_before: bool
+    arrivals_before: float
+    predicted_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Embargo:
+    """A kind of change that did harm is not tried again before `until`."""
+
+    change: Change
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """A scale-out that is being watched for its effect on what is done."""
+
+    at: datetime
+    workers_before: int
+    done_before: float  # activities per second
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """A change of the cache size that is under way."""
+
+    began: datetime
+    before: int | None
+    forced: bool  # for safety: never taken back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """The last direction in which the count moved, and how often it turned around lately."""
+
+    up: bool = True
+    at: datetime | None = None
+    reversals: Level = Level()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +176,18 @@ class Memory:
     decided_on: datetime | None = None  # time of the newest observation that was learned from
     workflow: Demand = field(default_factory=Demand)
     activity: Demand = field(default_factory=Demand)
-    envelope: tuple[MemoryPoint, ...] = ()
-    recommendations: tuple[Recommendation, ...] = ()
+    worker: WorkerMemory = field(default_factory=WorkerMemory)
+    start_seconds: Level = Level()
     exits_known: tuple[datetime, ...] = ()  # when the workers ended whose end was taken into account
-    hold_since: datetime | None = None  # from when latency was inside the objective, after a cache cut
+    recommendations: tuple[Recommendation, ...] = ()
+    good_since: datetime | None = None  # from when on latency has been inside the objective
     foreign_since: datetime | None = None
-    cache_changed_at: datetime | None = None
+    target_version: str = ""
+    rollout: Rollout | None = None
+    cache_changes: Level = Level()  # a leaking count of voluntary rollouts
+    trial: Trial | None = None
+    embargoes: tuple[Embargo, ...] = ()
+    push: Push | None = None
+    ineffective_until: datetime | None = None
+    overfull: int = 0  # observations in a row in which workers held more than their cache size
+    turns: Turns = field(default_factory=Turns)

@@ -53,8 +53,9 @@ class ReplaySeen(Reading):
     """What a replay costs and how soon cached runs are used again, sampled from recent workflow histories.
 
     `sticky_seconds` and `normal_seconds` are mean workflow task times (started to completed) with the run in a
-    cache and without; `events` is the mean history length at the latter. `gaps` counts the times between the
-    workflow tasks of one run in the buckets of `GAP_EDGES_SECONDS`.
+    cache and without; `events` is the mean history length at the latter. In the buckets of `GAP_EDGES_SECONDS`,
+    `gaps` counts the times between the workflow tasks of one run, and `silences` for how long runs that are open
+    have had none; `closed` runs have left the caches.
     """
 
     sticky_samples: int = 0
@@ -63,7 +64,8 @@ class ReplaySeen(Reading):
     normal_seconds: float | None = None
     events: float | None = None
     gaps: tuple[int, ...] = ()
-    runs: int = 0  # sampled runs: each has one last access, which no other follows
+    silences: tuple[int, ...] = ()
+    closed: int = 0
 
 
 class WorkerState(TolerantEnum):
@@ -90,6 +92,7 @@ class WorkerSeen:
     cache: int | None = None  # the cache size it started under
     version: str = ""
     restarts: int = 0
+    started_in_seconds: float | None = None  # from its start until it was ready
     memory_bytes: int | None = None
     memory_peak_bytes: int | None = None  # since the tick before
     memory_age_seconds: float | None = None
@@ -191,6 +194,14 @@ class Fault:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScheduleSeen:
+    """The floor that declared windows give now, and when that changes."""
+
+    floor: int = 0
+    until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """What was true when a tick ended."""
@@ -206,5 +217,8 @@ class Observation:
     totals: Annotated[tuple[WorkerTotals, ...], AsColumns(WorkerTotals)] = ()
     exits: Annotated[tuple[WorkerExit, ...], AsColumns(WorkerExit)] = ()
     strangers: tuple[str, ...] = ()  # pollers that are not the target's: uncontrolled capacity
+    suspects: tuple[str, ...] = ()  # workflows whose task was under way at several kills for memory
+    workflow_cores: float | None = None  # cores that one worker's workflow tasks can use, where its SDK limits them
+    schedule: ScheduleSeen = ScheduleSeen()
     faults: tuple[Fault, ...] = ()
     woken_by: Wake | None = None

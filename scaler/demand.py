@@ -1,0 +1,231 @@
+"""How much work arrives, how long each task takes, and how far arrivals may run above what is seen. Pure."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from scaler import freshness
+from scaler.fleet import Fleet
+from scaler.model.common import Quality, TaskType
+from scaler.model.estimate import Load
+from scaler.model.memory import Backlog, Demand, Level
+from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen
+
+LEVEL_TIME = timedelta(seconds=35)
+"""Time constant of the arrival level; the server's own rates are averages over 30 s."""
+
+SERVICE_TIME = timedelta(minutes=3)
+"""Time constant of service times: they follow code and downstreams, not the minute."""
+
+SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+"""Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""
+
+SURPRISE_TIME = timedelta(minutes=30)
+SURPRISE_QUANTILE = 0.9
+SURPRISE_HORIZON = timedelta(seconds=30)
+"""How far ahead a plan looks: statistics are up to 20 s old and a worker takes a while to start."""
+
+LEVELS_KEPT = 4
+LARGEST_MARGIN = 1.0
+"""A margin at most doubles the level: bursts beyond are met by what a backlog says, not by what was once surprising."""
+
+FEWEST_SURPRISES = 5.0
+FIRST_SURPRISE = 0.25
+"""What counts as the quantile until so many were seen."""
+
+SHORTEST_GROWTH, LONGEST_GROWTH = timedelta(seconds=4), timedelta(seconds=90)
+"""Statistics are cached for 5 s: readings closer than this have no slope between them, ones far apart no news."""
+
+DEFAULT_SLOTS = 100
+"""What the SDKs give a worker that says nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Which task type is asked about, and when."""
+
+    task_type: TaskType
+    now: datetime
+
+
+def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
+    """What is remembered of one task type after one more observation; what is missing leaves it as it was."""
+    at = seen.observed_at
+    rate = arrivals_per_second(seen, task_type)
+    service, scv = _service(seen, task_type)
+    level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
+    return Demand(
+        arrivals_per_second=level,
+        service_seconds=level_after(demand.service_seconds, service, at, SERVICE_TIME),
+        service_scv=scv if scv is not None else demand.service_scv,
+        surprises=_surprised(demand, rate, at),
+        levels_before=_levels(demand.levels_before, level, at),
+        backlog=_backlog(demand, seen, task_type),
+    )
+
+
+def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:
+    """An exponentially weighted level whose weight follows the time between samples, not their number."""
+    if sample is None:
+        return level
+    if level.value is None or level.at is None:
+        return Level(sample, at)
+    passed = max((at - level.at) / time_constant, 0.0)
+    return Level(level.value + (sample - level.value) * (1 - math.exp(-passed)), at)
+
+
+def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
+    """Arrivals: what enters the queues, and what workers do without it ever having been queued.
+
+    The server's statistics leave out sticky workflow tasks and eager activities, so these are what workers did
+    beyond what was dispatched to them.
+    """
+    queues = _queues(seen, task_type)
+    known = [queue for queue in queues if queue.arrivals_per_second is not None]
+    if not known:
+        return None
+    queued = sum(queue.arrivals_per_second or 0.0 for queue in known)
+    dispatched = sum(queue.dispatches_per_second or 0.0 for queue in known)
+    done = done_per_second(seen, task_type)
+    return queued + (max(0.0, done - dispatched) if done is not None else 0.0)
+
+
+def done_per_second(seen: Observation, task_type: TaskType) -> float | None:
+    """Tasks done by all workers; None unless every ready one beats, since a part would look like all."""
+    if any(total.beating < total.ready for total in seen.totals) or not any(total.beating for total in seen.totals):
+        return None
+    if task_type is TaskType.WORKFLOW:
+        return sum(total.workflow_tasks_per_second for total in seen.totals)
+    return sum(total.activities_per_second for total in seen.totals)
+
+
+def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Load | None:
+    """The load of one task type; None where the fleet does not poll for it."""
+    task_type = moment.task_type
+    if not fleet.polls(task_type):
+        return None
+    queues, times = _queues(seen, task_type), _times(seen, task_type)
+    busy, service = _busy_slots(seen, task_type), demand.service_seconds.value
+    growth = demand.backlog.growth_per_second
+    rates = [demand.arrivals_per_second.value or 0.0, arrivals_per_second(seen, task_type) or 0.0]
+    if growth > 0 and busy and service:
+        # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
+        rates.append(busy / service + growth)
+    rate = max(rates)
+    waits = [each.schedule_to_start_seconds for each in times if each.schedule_to_start_seconds is not None]
+    return Load(
+        task_type=task_type,
+        arrivals_per_second=rate,
+        margin_per_second=min(_quantile(demand.surprises) * math.sqrt(rate + 1), LARGEST_MARGIN * rate),
+        service_seconds=service,
+        service_scv=demand.service_scv,
+        backlog_tasks=sum(queue.backlog_tasks or 0 for queue in queues),
+        backlog_growth_per_second=growth,
+        backlog_age_seconds=max((queue.backlog_age_seconds or 0.0 for queue in queues), default=0.0),
+        schedule_to_start_seconds=max(waits, default=None),
+        done_per_second=done_per_second(seen, task_type),
+        busy_slots=busy,
+        slots_per_worker=_slots_per_worker(seen, fleet, task_type),
+        rate_limited=any(queue.rate_limited for queue in queues),
+        quality=_worst(queues, moment.now),
+    )
+
+
+def _queues(seen: Observation, task_type: TaskType) -> list[QueueSeen]:
+    return [queue for queue in seen.queues if queue.task_type is task_type]
+
+
+def _times(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
+    return [times for times in seen.task_times if times.task_type is task_type]
+
+
+def _service(seen: Observation, task_type: TaskType) -> tuple[float | None, float | None]:
+    """Slot time of a task and its squared coefficient of variation.
+
+    From histories where they are sampled, else busy slots per throughput (Little's law), which tells no variation.
+    """
+    sampled = [times for times in _times(seen, task_type) if times.service_mean_seconds is not None and times.samples]
+    if sampled:
+        count = sum(times.samples for times in sampled)
+        mean = sum((times.service_mean_seconds or 0.0) * times.samples for times in sampled) / count
+        return mean, max((times.service_scv for times in sampled if times.service_scv is not None), default=None)
+    done, busy = done_per_second(seen, task_type), _busy_slots(seen, task_type)
+    return (busy / done if done and busy else None), None
+
+
+def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
+    """Occupied slots of all beating workers; None where nobody beats."""
+    if not any(total.beating for total in seen.totals):
+        return None
+    if task_type is TaskType.WORKFLOW:
+        return sum(total.workflow_slots_used for total in seen.totals)
+    return sum(total.activity_slots_used for total in seen.totals)
+
+
+def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
+    """The newest backlog, and its slope since the reading before."""
+    known = [queue for queue in _queues(seen, task_type) if queue.backlog_tasks is not None and queue.at is not None]
+    if not known:
+        return demand.backlog
+    before, at = demand.backlog, max(queue.at for queue in known if queue.at is not None)
+    tasks = sum(queue.backlog_tasks or 0 for queue in known)
+    if before.at is None or at - before.at > LONGEST_GROWTH:
+        return Backlog(tasks=tasks, at=at)
+    if at - before.at < SHORTEST_GROWTH:
+        return before
+    return Backlog(tasks=tasks, at=at, growth_per_second=(tasks - before.tasks) / (at - before.at).total_seconds())
+
+
+def _levels(before: tuple[Level, ...], level: Level, at: datetime) -> tuple[Level, ...]:
+    """A few past levels, far enough apart that the oldest lies a horizon back."""
+    kept = tuple(each for each in before if each.at is not None and at - each.at <= 2 * SURPRISE_HORIZON)
+    if kept and kept[-1].at is not None and at - kept[-1].at < SURPRISE_HORIZON / (LEVELS_KEPT - 1):
+        return kept
+    return (*kept, level)[-LEVELS_KEPT:]
+
+
+def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float, ...]:
+    """Decayed counts of surprises, with how far the rate lies above the level of a horizon ago."""
+    before = demand.levels_before[0] if demand.levels_before else Level()
+    if rate is None or before.value is None or before.at is None or at - before.at < SURPRISE_HORIZON / 3:
+        return demand.surprises
+    surprise = (rate - before.value) / math.sqrt(max(before.value, 0.0) + 1)
+    last = demand.arrivals_per_second.at or at
+    decay = math.exp(-max((at - last) / SURPRISE_TIME, 0.0))
+    counts = demand.surprises or (0.0,) * (len(SURPRISE_EDGES) + 1)
+    bucket = bisect_left(SURPRISE_EDGES, surprise)
+    return tuple(round(count * decay + (index == bucket), 3) for index, count in enumerate(counts))
+
+
+def _quantile(surprises: tuple[float, ...]) -> float:
+    """The surprise that most stay below: the upper edge of the bucket in which the quantile lies."""
+    total = sum(surprises)
+    if total < FEWEST_SURPRISES:
+        return FIRST_SURPRISE
+    passed = 0.0
+    for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
+        passed += count
+        if passed >= SURPRISE_QUANTILE * total:
+            return edge
+    return SURPRISE_EDGES[-1]
+
+
+def _worst(queues: Iterable[QueueSeen], now: datetime) -> Quality:
+    qualities = {freshness.QUEUE_STATISTICS.quality(queue, now) for queue in queues}
+    for quality in (Quality.MISSING, Quality.STALE, Quality.FRESH):
+        if quality in qualities:
+            return quality
+    return Quality.MISSING
+
+
+def _slots_per_worker(seen: Observation, fleet: Fleet, task_type: TaskType) -> int:
+    """Slots that a beating worker has on average; what is declared, or the SDKs' default, where none tells."""
+    workflow = task_type is TaskType.WORKFLOW
+    beating = sum(total.beating for total in seen.totals)
+    slots = sum(total.workflow_slots if workflow else total.activity_slots for total in seen.totals)
+    if beating and slots >= beating:
+        return slots // beating
+    declared = fleet.workers.slots.workflow if workflow else fleet.workers.slots.activity
+    return declared or DEFAULT_SLOTS

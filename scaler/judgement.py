@@ -1,0 +1,136 @@
+"""Watches what this product changed of its own accord, and takes back what made things worse. Pure.
+
+What memory demanded is never taken back: only voluntary changes are on trial.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from scaler.model.common import Size, TaskType
+from scaler.model.decision import Reason
+from scaler.model.memory import Change, Embargo, Memory, Push, Trial
+from scaler.situation import Situation
+
+SETTLES = timedelta(seconds=45)
+JUDGED = timedelta(minutes=10)
+"""A change that did no harm for so long is no longer on trial."""
+
+EMBARGO = timedelta(minutes=20)
+
+MORE_DEMAND = 1.2
+"""Lateness under so much more demand than before is not the change's doing."""
+
+WORSE_MEMORY = 1.05
+
+EFFECT_TIME = timedelta(seconds=40)
+"""Until a scale-out shows in what is done; the server's rates are averages over 30 s."""
+
+LEAST_EFFECT = 0.1
+"""A scale-out that brought less than this part of what it should have was in vain."""
+
+IN_VAIN = timedelta(minutes=10)
+
+
+def harmful(situation: Situation) -> Trial | None:
+    """The change on trial, if it made things worse."""
+    trial = situation.memory.trial
+    if trial is None:
+        return None
+    verdicts = {
+        Change.SCALE_IN: _made_late,
+        Change.CACHE_CUT: _made_late,
+        Change.CACHE_RAISE: _outgrew,
+    }
+    judge = verdicts.get(trial.change)
+    return trial if judge is not None and judge(trial, situation) else None
+
+
+def _made_late(trial: Trial, situation: Situation) -> bool:
+    if trial.late_before or not situation.late or situation.now - trial.at < _settling(situation):
+        return False
+    demand = sum(load.arrivals_per_second for load in situation.estimate.loads)
+    return demand <= MORE_DEMAND * trial.arrivals_before
+
+
+def _outgrew(trial: Trial, situation: Situation) -> bool:
+    """More memory than was predicted for full caches: seen at once, settled or not."""
+    fullest = situation.estimate.memory.fullest_bytes
+    return fullest is not None and trial.predicted_bytes is not None and fullest > WORSE_MEMORY * trial.predicted_bytes
+
+
+def _settling(situation: Situation) -> timedelta:
+    return max(SETTLES, timedelta(seconds=3 * situation.estimate.start_seconds))
+
+
+def on_trial(situation: Situation, change: Change, after: Size) -> Trial:
+    """Begin to watch a change; steps in the same direction are one change."""
+    earlier, estimate = situation.memory.trial, situation.estimate
+    before = earlier.before if earlier is not None and earlier.change is change else situation.current
+    predicted = estimate.memory.predicted_bytes(after.cache) if after.cache is not None else None
+    return Trial(
+        change=change,
+        at=situation.now,
+        before=before,
+        after=after,
+        late_before=situation.late is not False,
+        arrivals_before=sum(load.arrivals_per_second for load in estimate.loads),
+        predicted_bytes=int(predicted) if predicted is not None else None,
+    )
+
+
+def judged(situation: Situation) -> Memory:
+    """Memory after harm was found or time has cleared the change; embargoes that ran out are gone."""
+    memory, now = situation.memory, situation.now
+    embargoes = tuple(embargo for embargo in memory.embargoes if embargo.until > now)
+    trial = memory.trial
+    if (harm := harmful(situation)) is not None:
+        return replace(memory, trial=None, embargoes=(*embargoes, Embargo(harm.change, now + EMBARGO)))
+    if trial is not None and now - trial.at > JUDGED:
+        trial = None
+    return replace(memory, trial=trial, embargoes=embargoes)
+
+
+def pushed(situation: Situation, workers: int) -> Push | None:
+    """Begin to watch a scale-out for activities; one that is being watched already goes on."""
+    push, activity = situation.memory.push, situation.estimate.activity
+    done = _done(situation)
+    if push is not None or activity is None or done is None or workers <= situation.current.workers:
+        return push
+    return Push(at=situation.now, workers_before=situation.current.workers, done_before=done)
+
+
+def effect_judged(situation: Situation) -> Memory:
+    """Memory after a scale-out has had the time to show an effect: without one, the next ones would be in vain too."""
+    memory, push = situation.memory, situation.memory.push
+    activity, done = situation.estimate.activity, _done(situation)
+    if push is None or activity is None or done is None:
+        return memory
+    if situation.now - push.at < EFFECT_TIME + timedelta(seconds=situation.estimate.start_seconds):
+        return memory
+    memory = replace(memory, push=None)
+    expected = push.done_before * (situation.estimate.ready / max(push.workers_before, 1) - 1)
+    starved = activity.backlog_tasks > 0 and situation.late is True
+    if not starved or expected <= 0 or done - push.done_before >= LEAST_EFFECT * expected:
+        return memory
+    return replace(memory, ineffective_until=situation.now + IN_VAIN)
+
+
+def in_vain(situation: Situation) -> Reason | None:
+    """Why more workers would not help, if that is known."""
+    activity, until = situation.estimate.activity, situation.memory.ineffective_until
+    if activity is not None and activity.rate_limited:
+        return Reason.RATE_LIMITED
+    return Reason.INEFFECTIVE_SCALE_OUT if until is not None and situation.now < until else None
+
+
+def _done(situation: Situation) -> float | None:
+    """Activities done per second: what was dispatched, where heartbeats do not tell."""
+    activity = situation.estimate.activity
+    if activity is not None and activity.done_per_second is not None:
+        return activity.done_per_second
+    rates = [
+        queue.dispatches_per_second
+        for queue in situation.seen.queues
+        if queue.task_type is TaskType.ACTIVITY and queue.dispatches_per_second is not None
+    ]
+    return sum(rates) if rates else None
