@@ -6,6 +6,7 @@ A cut for safety is immediate. Everything else waits until it is calm, pays, and
 from dataclasses import dataclass
 from datetime import timedelta
 
+from scaler.fleet import CACHE_FLOOR
 from scaler.model.decision import Constraint, Reason
 from scaler.model.memory import Change
 from scaler.model.observation import WorkerState
@@ -108,8 +109,9 @@ def _wanted(situation: Situation, current: int) -> int:
     """A size that differs enough to be worth a rollout, or the present one."""
     need, override = situation.need, situation.memory.operator.override
     if override is not None and override.cache is not None:
+        safe = need.safe_cache if need.safe_cache is not None else situation.fleet.cache.max
         bounded = max(situation.fleet.cache.min, min(override.cache, situation.fleet.cache.max))
-        return min(bounded, need.safe_cache) if need.safe_cache is not None else bounded
+        return max(min(bounded, safe), CACHE_FLOOR)
     if not situation.estimate.memory.measured or need.size.cache is None:
         return current
     if need.safe_cache is not None and need.safe_cache < current:

@@ -152,7 +152,9 @@ def _looking(situation: Situation, mode: Mode, bound: Constraint, reason: Reason
 
 def _sized(situation: Situation) -> Settled:
     harm = harmful(situation)
-    choice = _taken_back(harm) or chosen_cache(situation)
+    choice = chosen_cache(situation)
+    if not choice.emergency:
+        choice = _taken_back(harm) or choice
     memory, count = _count(situation, choice, harm)
     size = Size(count.workers, choice.cache)
     stage = next_stage(situation, size, emergency=choice.emergency)

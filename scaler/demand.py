@@ -38,6 +38,9 @@ FIRST_SURPRISE = 0.25
 SHORTEST_GROWTH, LONGEST_GROWTH = timedelta(seconds=4), timedelta(seconds=90)
 """Statistics are cached for 5 s: readings closer than this have no slope between them, ones far apart no news."""
 
+SILENT_MARGIN = 1.5
+"""Slots taken for occupied, against their mean number, where no worker tells."""
+
 DEFAULT_SLOTS = 100
 """What the SDKs give a worker that says nothing else."""
 
@@ -108,8 +111,12 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         return None
     queues, times = _queues(seen, task_type), _times(seen, task_type)
     busy, service = _busy_slots(seen, task_type), demand.service_seconds.value
-    growth = demand.backlog.growth_per_second
+    growth, silent = demand.backlog.growth_per_second, not any(total.beating for total in seen.totals)
     rates = [demand.arrivals_per_second.value or 0.0, arrivals_per_second(seen, task_type) or 0.0]
+    sampled = any(freshness.HISTORIES.quality(each, moment.now) is Quality.FRESH for each in times)
+    if silent and sampled and service is not None:
+        # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.
+        busy = math.ceil(SILENT_MARGIN * max(rates) * service)
     if growth > 0 and busy and service:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
@@ -126,7 +133,8 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         backlog_age_seconds=max((queue.backlog_age_seconds or 0.0 for queue in queues), default=0.0),
         schedule_to_start_seconds=max(waits, default=None),
         done_per_second=done_per_second(seen, task_type),
-        busy_slots=busy,
+        busy_slots=busy or 0,
+        busy_known=all(total.beating >= total.ready for total in seen.totals) or (silent and sampled),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
         rate_limited=any(queue.rate_limited for queue in queues),
         quality=_worst(queues, moment.now),

@@ -33,7 +33,8 @@ SHALLOWEST = 0.5
 SMALLEST_WORKFLOW_BYTES = 4096.0
 GUESSED_BASE_BYTES = 80 * 2**20
 GUESSED_WORKFLOW_BYTES = 2**20
-"""Stand in until something was measured."""
+"""Stand in until something was measured. Of a worker that was never seen empty half of the base is taken: the rest of
+its memory then counts as its workflows', which errs on the safe side."""
 
 OOM_FACTOR = 1.2
 """A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
@@ -143,7 +144,7 @@ def _concave(points: tuple[MemoryPoint, ...]) -> tuple[Corner, ...]:
     if not points:
         return (Corner(0, GUESSED_BASE_BYTES),)
     first = points[0]
-    start = [] if first.cached < CLOSEST_CORNERS else [Corner(0, min(first.bytes, GUESSED_BASE_BYTES))]
+    start = [] if first.cached < CLOSEST_CORNERS else [Corner(0, min(first.bytes / 2, GUESSED_BASE_BYTES / 2))]
     hull: list[Corner] = []
     for corner in (*start, *(Corner(point.cached, point.bytes) for point in points)):
         if hull and (corner.bytes <= hull[-1].bytes or corner.cached <= hull[-1].cached):

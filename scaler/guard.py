@@ -55,11 +55,12 @@ class Count:
 def held_count(wanted: Limit, situation: Situation, choice: CacheChoice) -> Count:
     """What is left of a wanted worker count beside the cache size that was chosen."""
     current = situation.current.workers
+    count = Count(workers=current, bound=wanted.constraint)
     if wanted.workers < current:
-        return _lowest(wanted, current, _floors(situation, choice.cache))
+        count = _lowest(wanted, current, _floors(situation, choice))
     if wanted.workers > current:
-        return _highest(wanted, current, _ceilings(situation, emergency=choice.emergency))
-    return Count(workers=current, bound=wanted.constraint)
+        count = _highest(wanted, current, _ceilings(situation, emergency=choice.emergency))
+    return replace(count, reasons=(wanted.reason, *count.reasons)) if wanted.reason is not None else count
 
 
 def _lowest(wanted: Limit, current: int, floors: Iterable[Limit]) -> Count:
@@ -90,10 +91,11 @@ def bounded(count: Count, situation: Situation) -> Count:
     return count
 
 
-def _floors(situation: Situation, cache: int | None) -> Iterator[Limit]:
-    current, estimate = situation.current, situation.estimate
-    held = _held_after_cut(situation)
-    yield Limit(held, Constraint.HOLD_AFTER_CUT, Reason.HOLD_AFTER_CUT)
+def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
+    current, estimate, cache = situation.current, situation.estimate, choice.cache
+    yield Limit(_held_after_cut(situation), Constraint.HOLD_AFTER_CUT, Reason.HOLD_AFTER_CUT)
+    if choice.emergency:
+        yield Limit(current.workers, Constraint.MEMORY)
     if cache is not None and current.cache is not None and cache < current.cache:
         yield Limit(current.workers, Constraint.HOLD_AFTER_CUT, Reason.CACHE_CUT)
     if situation.rolling or cache != current.cache:
@@ -137,7 +139,7 @@ def _urgent(situation: Situation) -> bool:
 def busy_workers(situation: Situation) -> int:
     """Workers that occupied slots keep busy, head-room included."""
     counts = (
-        math.ceil((load.busy_slots or 0) / (load.slots_per_worker * UTILISATION_CAP[load.task_type]))
+        math.ceil(load.busy_slots / (load.slots_per_worker * UTILISATION_CAP[load.task_type]))
         for load in situation.estimate.loads
     )
     return max(counts, default=0)

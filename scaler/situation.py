@@ -124,7 +124,7 @@ class Situation:
         """Whether everything is known that taking something away rests on."""
         loads = self.estimate.loads
         qualities = {load.quality for load in loads} | {self.estimate.memory.quality, self.target_quality}
-        return qualities == {Quality.FRESH} and all(load.busy_slots is not None for load in loads)
+        return qualities == {Quality.FRESH} and all(load.busy_known for load in loads)
 
     @cached_property
     def any_signal(self) -> bool:

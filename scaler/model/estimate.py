@@ -13,7 +13,7 @@ class Load:
 
     `arrivals_per_second` counts what is polled from queues and what never reaches them (sticky workflow tasks,
     eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
-    more workers could be there. `busy_slots` is None without heartbeats.
+    more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`.
     """
 
     task_type: TaskType
@@ -26,7 +26,8 @@ class Load:
     backlog_age_seconds: float
     schedule_to_start_seconds: float | None
     done_per_second: float | None
-    busy_slots: int | None
+    busy_slots: int
+    busy_known: bool
     slots_per_worker: int
     rate_limited: bool
     quality: Quality

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from activities.joining import totals
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Owner, Quality, Size, TaskType
@@ -16,6 +17,7 @@ from scaler.model.observation import (
     Observation,
     QueueSeen,
     ReplaySeen,
+    ScheduleSeen,
     TargetSeen,
     TaskTimesSeen,
     WorkerExit,
@@ -159,15 +161,20 @@ groups = st.lists(st.sampled_from(worker_pool()), max_size=6).map(
     lambda rows: tuple(replace(row, name=f"w-{number}") for number, row in enumerate(rows))
 )
 
+chance = Chance(5)
 exits = st.lists(
-    st.builds(
-        WorkerExit,
-        worker=st.sampled_from(["w-0", "w-1", "w-9"]),
-        reason=st.sampled_from(ExitReason),
-        at=ages,
-        cache=st.none() | st.sampled_from([10, 50, 100, 1000]),
-        cached=st.none() | st.integers(0, 1000),
-        memory_bytes=counts,
+    st.sampled_from(
+        [
+            WorkerExit(
+                worker=chance.one("w-0", "w-1", "w-9"),
+                reason=chance.one(*ExitReason),
+                at=NOW - timedelta(seconds=chance.one(0, 1, 3, 7, 300, 599)),
+                cache=chance.maybe(10, 50, 100, 1000),
+                cached=chance.maybe(0, 40, 1000),
+                memory_bytes=chance.maybe(0, LIMIT_BYTES),
+            )
+            for _ in range(POOL)
+        ]
     ),
     max_size=4,
 ).map(tuple)
@@ -197,31 +204,30 @@ targets = st.builds(
 )
 
 
+outcomes = st.sampled_from([StepOutcome.APPLIED] * 5 + list(StepOutcome))
+all_queues = st.tuples(queues(TaskType.WORKFLOW), queues(TaskType.ACTIVITY)) | st.just(())
+all_times = st.tuples(task_times(TaskType.WORKFLOW), task_times(TaskType.ACTIVITY)) | st.just(())
+
+
 @st.composite
 def observations(draw: st.DrawFn) -> Observation:
-    """Anything that an outside could tell at `NOW`; totals follow from the rows, as they do in `activities.joining`."""
-    from activities.joining import totals  # noqa: PLC0415 (the core's tests need the rest of the house only here)
-
-    seen_workers = draw(groups)
-    record = draw(st.none() | records)
+    """Anything that an outside could tell at `NOW`; totals follow from the rows, as they do in the real thing."""
+    workers, record = draw(groups), draw(st.none() | records)
+    stamped = Generation(1.0, 5)
     return Observation(
         observed_at=draw(ages),
         found=record,
-        applied=draw(
-            st.builds(
-                Applied,
-                generation=st.just(Generation(1.0, 5)),
-                outcome=st.sampled_from(StepOutcome),
-                record=st.just(record) | st.none(),
-            )
-        ),
+        applied=Applied(generation=stamped, outcome=draw(outcomes), record=draw(st.sampled_from([record, None]))),
         target=draw(targets),
-        queues=draw(st.tuples(queues(TaskType.WORKFLOW), queues(TaskType.ACTIVITY)) | st.just(())),
-        task_times=draw(st.tuples(task_times(TaskType.WORKFLOW), task_times(TaskType.ACTIVITY)) | st.just(())),
+        queues=draw(all_queues),
+        task_times=draw(all_times),
         replay=draw(replays),
-        workers=seen_workers,
-        totals=totals(seen_workers, 150.0),
+        workers=workers,
+        totals=totals(workers, 150.0),
         exits=draw(exits),
+        suspects=draw(st.sampled_from([(), (), ("conversation-7",)])),
+        workflow_cores=draw(st.sampled_from([None, 1.0])),
+        schedule=draw(st.sampled_from([ScheduleSeen(), ScheduleSeen(4, NOW + timedelta(seconds=3))])),
     )
 
 
