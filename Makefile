@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test check lint types format lock clean
+.PHONY: help setup demo test check lint types format schemas lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ types: $(READY) ## strict types
 format: $(READY) ## rewrite files in the project's style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+schemas: $(READY) ## renew the JSON Schemas in deploy/
+	@$(BIN)/temporal-scaler schema fleet > deploy/fleet.schema.json
+	@$(BIN)/temporal-scaler schema configuration > deploy/configuration.schema.json
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 

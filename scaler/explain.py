@@ -1,21 +1,225 @@
-"""Says in words why a fleet is the size it is. Pure."""
+"""Says in words why a fleet is the size it is, and what would change it. Pure; never fails, whatever it is given."""
 
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from scaler.fleet import Delivery
+from scaler.model.common import Size, TaskType
+from scaler.model.decision import Alternative, Decision, Prediction
 from scaler.model.state import State
+from scaler.units import format_duration, format_size
+from scaler.wording import AGAINST, CONSTRAINTS, MODES, REASONS
+
+FIRST_LOOK = "Looking at the target for the first time"
+LONGEST_TOLD_SECONDS = 1e6
+
+Facts = Mapping[str, str]
+
+
+def explain(state: State) -> str:
+    """Why it is this size and what would change it; then what took part, what is expected, and what was not chosen."""
+    decision = state.decision
+    if decision is None or state.observation is None:
+        return f"{state.fleet.name}: nothing is decided yet. {FIRST_LOOK}."
+    told = _facts(state)
+    first = f"{state.fleet.name} should have {_size(decision.size)}. {headline(state)}."
+    parts = [
+        "\n".join([first, _workers(decision, told), _cache(decision, told)]),
+        _list("What would change it", _changes(decision, told)),
+        _list("What took part", _reasons(decision, told)),
+        _list(_expecting(decision), _expected(decision.predicted, state)),
+        _list("What was not chosen", map(_alternative, decision.alternatives)),
+        _list("What is not known", _unknown(state)),
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def markdown(state: State) -> str:
     """What the Web UI shows of a fleet."""
     decision, seen = state.decision, state.observation
     if decision is None or seen is None:
-        return "Looking at the target for the first time."
-    size = decision.size
-    workers = f"{size.workers} workers" if size is not None else "size unknown"
-    cache = f" × cache {size.cache}" if size is not None and size.cache is not None else ""
+        return f"{FIRST_LOOK}."
+    told = _facts(state)
     lines = [
-        f"**{decision.mode.value.replace('_', ' ')}**: {workers}{cache}",
-        f"- workers bound by {decision.workers_bound.value}, cache by {decision.cache_bound.value}",
-        f"- reasons: {', '.join(decision.reasons) or 'none'}",
-        f"- decided {decision.at:%H:%M:%S} UTC, seen {seen.observed_at:%H:%M:%S}",
+        f"**{_spoken(decision.mode)}**: {_size(decision.size)}",
+        "",
+        f"{headline(state)}.",
+        "",
+        f"- {_workers(decision, told)}",
+        f"- {_cache(decision, told)}",
+        *(f"- {reason}" for reason in _reasons(decision, told)),
+        *(f"- not known: {unknown}" for unknown in _unknown(state)),
+        "",
+        f"Decided {decision.at:%H:%M:%S} UTC on what was seen {seen.observed_at:%H:%M:%S} UTC.",
     ]
-    lines += [f"- fault: {fault.source}: {fault.message}" for fault in seen.faults]
     return "\n".join(lines)
+
+
+def headline(state: State) -> str:
+    """The fleet's mode as a sentence, without its full stop."""
+    if state.decision is None or state.observation is None:
+        return FIRST_LOOK
+    mode = state.decision.mode
+    return MODES.get(mode, _spoken(mode)).format_map(_facts(state))
+
+
+def _workers(decision: Decision, told: Facts) -> str:
+    because = CONSTRAINTS.get(decision.workers_bound)
+    why = because.workers.format_map(told) if because is not None else f"of {_spoken(decision.workers_bound)}"
+    count = _count(decision.size.workers) if decision.size is not None else "as many workers as were found"
+    return f"It has {count} because {why}."
+
+
+def _cache(decision: Decision, told: Facts) -> str:
+    because = CONSTRAINTS.get(decision.cache_bound)
+    why = because.cache.format_map(told) if because is not None else f"of {_spoken(decision.cache_bound)}"
+    if decision.size is None or decision.size.cache is None:
+        return f"Its cache is left alone because {why}."
+    return f"Each cache holds up to {decision.size.cache} workflows because {why}."
+
+
+def _changes(decision: Decision, told: Facts) -> Iterator[str]:
+    for what, bound in (("workers", decision.workers_bound), ("cache", decision.cache_bound)):
+        if (because := CONSTRAINTS.get(bound)) is not None:
+            yield f"{what}: {because.change.format_map(told)}"
+
+
+def _reasons(decision: Decision, told: Facts) -> Iterator[str]:
+    for reason in decision.reasons:
+        yield REASONS.get(reason, _spoken(reason)).format_map(told)
+
+
+def _expecting(decision: Decision) -> str:
+    """The prediction is of what the load alone asks for, which may not be what is done now."""
+    if decision.predicted is None or decision.predicted.size == decision.size:
+        return "What is expected of this size"
+    return f"The load alone asks for {_size(decision.predicted.size)}, of which is expected"
+
+
+def _expected(predicted: Prediction | None, state: State) -> Iterator[str]:
+    if predicted is None:
+        return
+    waits = (
+        ("activities", predicted.activity_seconds, TaskType.ACTIVITY),
+        ("workflow tasks", predicted.workflow_task_seconds, TaskType.WORKFLOW),
+    )
+    percentile = f"{state.fleet.objective.percentile:g}%"
+    for what, seconds, task_type in waits:
+        if seconds is not None and state.fleet.polls(task_type):
+            objective = _seconds(state.fleet.objective_seconds(task_type))
+            yield f"{percentile} of {what} wait at most {_seconds(seconds)}; the objective is {objective}"
+    if predicted.memory_bytes is not None:
+        yield f"a worker with full caches uses {format_size(predicted.memory_bytes)} of {_limit(state)}"
+    if predicted.miss_ratio is not None:
+        yield f"{predicted.miss_ratio:.1%} of the workflow tasks need a replay"
+    if predicted.utilisation is not None:
+        yield f"{predicted.utilisation:.0%} of the activity slots are busy"
+    if predicted.cost_per_hour is not None:
+        yield f"it costs {predicted.cost_per_hour:.3g} an hour, in units of workers.price"
+
+
+def _alternative(rejected: Alternative) -> str:
+    predicted = rejected.predicted
+    figures = {
+        "activities wait {}": None if predicted.activity_seconds is None else _seconds(predicted.activity_seconds),
+        "workflow tasks wait {}": (
+            None if predicted.workflow_task_seconds is None else _seconds(predicted.workflow_task_seconds)
+        ),
+        "{} in a worker with full caches": None
+        if predicted.memory_bytes is None
+        else format_size(predicted.memory_bytes),
+        "{} an hour": None if predicted.cost_per_hour is None else f"{predicted.cost_per_hour:.3g}",
+    }
+    numbers = ", ".join(text.format(figure) for text, figure in figures.items() if figure is not None)
+    against = AGAINST.get(rejected.against, _spoken(rejected.against))
+    return f"{_size(predicted.size)}: {against}{f' ({numbers})' if numbers else ''}"
+
+
+def _unknown(state: State) -> Iterator[str]:
+    seen = state.observation
+    if seen is None:
+        return
+    yield from (f"{fault.source}: {fault.message}" for fault in seen.faults)
+    ready, beating = sum(total.ready for total in seen.totals), sum(total.beating for total in seen.totals)
+    if beating < ready:
+        silent = ready - beating
+        yield (
+            f"slots and cache of {_count(silent)}, which {'sends' if silent == 1 else 'send'} no fresh heartbeats; "
+            "while that is so no worker is taken away"
+        )
+    if seen.target.memory_limit_bytes is None and state.fleet.memory.limit is None:
+        yield "the memory limit of a worker"
+
+
+def _facts(state: State) -> Facts:
+    """Everything that a sentence may name."""
+    fleet, operator = state.fleet, state.memory.operator
+    override, pause, limits = operator.override, operator.pause, fleet.limits
+    since = state.memory.foreign_since
+    return {
+        "name": fleet.name,
+        "percentile": f"{fleet.objective.percentile:g}%",
+        "activity": _seconds(fleet.objective_seconds(TaskType.ACTIVITY)),
+        "workflow_task": _seconds(fleet.objective_seconds(TaskType.WORKFLOW)),
+        "min": str(fleet.workers.min),
+        "max": str(fleet.workers.max),
+        "reserve": str(fleet.workers.reserve),
+        "cache_min": str(fleet.cache.min),
+        "cache_max": str(fleet.cache.max),
+        "connections": str(limits.connections) if limits is not None else "its",
+        "per_worker": str(limits.per_worker) if limits is not None else "some",
+        "limit": _limit(state),
+        "headroom": f"{fleet.memory.headroom:.0%}",
+        "override_end": _time(override.until if override is not None else None, "it is cleared"),
+        "override_reason": override.reason if override is not None else "no reason is known",
+        "pause_end": _time(pause.until if pause is not None else None, "it is resumed"),
+        "pause_reason": pause.reason if pause is not None else "no reason is known",
+        "hold_end": _time(since + fleet.behaviour.foreign_hold if since is not None else None, "it is resumed"),
+        "fixed": _fixed(state),
+    }
+
+
+def _fixed(state: State) -> str:
+    if state.fleet.cache.delivery is Delivery.FIXED:
+        return "the fleet declares delivery: fixed"
+    if not state.fleet.polls(TaskType.WORKFLOW):
+        return "these workers run no workflows"
+    return "the workers were seen not to follow it"
+
+
+def _limit(state: State) -> str:
+    seen = state.observation.target.memory_limit_bytes if state.observation is not None else None
+    limit = seen if seen is not None else state.fleet.memory.limit
+    return format_size(limit) if limit is not None else "an unknown limit"
+
+
+def _size(size: Size | None) -> str:
+    if size is None:
+        return "a size that is not known"
+    cache = f" with a cache of {size.cache} workflows each" if size.cache is not None else ""
+    return f"{_count(size.workers)}{cache}"
+
+
+def _count(workers: int) -> str:
+    return "1 worker" if workers == 1 else f"{workers} workers"
+
+
+def _list(title: str, items: Iterator[str]) -> str:
+    lines = [f"- {item}" for item in items]
+    return "\n".join([f"{title}:", *lines]) if lines else ""
+
+
+def _time(at: datetime | None, otherwise: str) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC" if at is not None else otherwise
+
+
+def _seconds(seconds: float) -> str:
+    """A length of time in milliseconds, seconds or more; the model's infinities included."""
+    if not seconds < LONGEST_TOLD_SECONDS:
+        return "without end"
+    return format_duration(timedelta(seconds=seconds if seconds < 1 else round(seconds, 1)))
+
+
+def _spoken(word: StrEnum) -> str:
+    return word.value.replace("_", " ")

@@ -3,6 +3,7 @@
 Whoever can start a workflow must not thereby be able to scale, or run, anything that is not listed here.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field
 
 from scaler.bounds import Bound
-from scaler.units import ByteCount
+from scaler.units import ByteCount, Duration
 
 APPLICATION = "temporal-scaler"
 
@@ -22,12 +23,16 @@ class _Configured(BaseModel):
 class LocalTargetConfiguration(_Configured):
     """A group of processes on this host: how one worker of it is started."""
 
-    command: Annotated[tuple[str, ...], Field(min_length=1)]
-    directory: Path = Path()
-    environment: dict[str, str] = Field(default_factory=dict)
-    memory_limit: Annotated[ByteCount, Bound(ge=2**20)] | None = None
-    restart_back_off: Annotated[float, Bound(ge=0)] = Field(
-        10.0, description="Seconds before the second restart of a crashing worker; doubles each time up to 300."
+    command: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        description="Program and arguments of one worker, executed without a shell."
+    )
+    directory: Path = Field(Path(), description="Where it runs; relative to the configuration file.")
+    environment: dict[str, str] = Field(
+        default_factory=dict, description="All that a worker gets beside PATH, HOME and the cache size."
+    )
+    memory_limit: Annotated[ByteCount, Bound(ge=2**20)] | None = Field(None, description="Of one worker.")
+    restart_back_off: Annotated[Duration, Bound(ge=0)] = Field(
+        timedelta(seconds=10), description="Wait before the second restart of a crashing worker; doubles up to 5m."
     )
 
 
@@ -40,13 +45,13 @@ class Targets(_Configured):
 class ConnectionConfiguration(_Configured):
     """A named Temporal connection; credentials stay in Temporal's own environment configuration."""
 
-    profile: str | None = None
-    address: str | None = None
-    namespace: str | None = None
+    profile: str | None = Field(None, description="A profile of the Temporal configuration file.")
+    address: str | None = Field(None, description="Default: the profile's; without a profile the controller's own.")
+    namespace: str | None = Field(None, description="Default: the profile's; without a profile the controller's own.")
 
 
 class Configuration(_Configured):
-    """All of it."""
+    """What a controller may touch, and how it reaches it."""
 
     targets: Targets = Targets()
     connections: dict[str, ConnectionConfiguration] = Field(default_factory=dict)
@@ -55,5 +60,5 @@ class Configuration(_Configured):
     )
     state_directory: Path = Field(
         default_factory=lambda: platformdirs.user_state_path(APPLICATION),
-        description="Where local targets keep sockets, records and logs.",
+        description="Where local targets keep sockets, records and logs; relative to the configuration file.",
     )

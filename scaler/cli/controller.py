@@ -75,6 +75,8 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
         logging.getLogger(__name__).info("Serving %s and %s", parts.task_queue, parts.host_queue)
         await until.wait()
         reconciler.leave()
+        # Both at once: one that still polled would take up the ticks that the other gives back.
+        await asyncio.gather(common.shutdown(), of_this_host.shutdown())
 
 
 def signal_source(clients: Mapping[str | None, Client], calls_per_second: float) -> SignalSource:

@@ -157,7 +157,7 @@ class TestKilled:
         assert names(look) == ["w-1", "w-2"]
 
     async def test_at_whatever_moment_there_is_never_a_second_copy(self, sleepers: LocalFleet) -> None:
-        moments = random.Random(4)  # noqa: S311 (not for cryptography)
+        moments = random.Random(4)
         for _ in range(8):
             replaced = tuple(names(await sleepers.look())[:1])
             step = asyncio.create_task(sleepers.plan(moments.randint(1, 5), replace=replaced))

@@ -1,0 +1,231 @@
+"""Talks to the fleets of one controller: each is a workflow, reached by its public names and JSON.
+
+Whatever keeps a fleet from answering comes out as `CommandFailed`, with the remedy.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.check_target import RUNNING_FLEETS
+from scaler.cli.diagnosis import Diagnosis, Silence
+from scaler.cli.exits import CommandFailed, Exit
+from scaler.cli.temporal_server.readiness import namespace_missing
+from scaler.model.decision import DecisionSummary
+from scaler.model.state import State
+from workflows.messages import DRY_RUN_TASK_QUEUE, TASK_QUEUE, WORKFLOW_TYPE
+
+ANSWER_TIME = timedelta(seconds=10)
+"""A controller answers within milliseconds; one that was just restarted first replays all its fleets."""
+
+CONFIRM_TIME = timedelta(seconds=60)
+"""The tick after an update confirms it, once the step that was under way is through."""
+
+_FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.1, 1.0
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningFleet:
+    """A fleet as the list of workflows shows it."""
+
+    name: str
+    workflow_id: str
+    started_at: datetime | None
+
+
+class FleetWorkflows:
+    """The fleets of the controllers that poll one task queue.
+
+    Args:
+        client: Of their namespace.
+        dry_run: Those of controllers in dry run.
+        patience: How long to wait for an answer; None for what suits the question.
+
+    """
+
+    def __init__(self, client: Client, *, dry_run: bool, patience: timedelta | None) -> None:
+        self._client = client
+        self._diagnosis = Diagnosis(client)
+        self._queue = DRY_RUN_TASK_QUEUE if dry_run else TASK_QUEUE
+        self._patience = patience
+
+    def workflow_id(self, name: str) -> str:
+        """The id of a fleet's workflow."""
+        return f"{self._queue}/{name}"
+
+    async def running(self) -> AsyncIterator[RunningFleet]:
+        """All that run; the list may be a moment late."""
+        async for found in self._client.list_workflows(RUNNING_FLEETS):
+            if found.id.startswith(f"{self._queue}/"):
+                yield RunningFleet(found.id.removeprefix(f"{self._queue}/"), found.id, found.start_time)
+
+    async def start(self, name: str, declared: Mapping[str, Any]) -> bool:
+        """Start the fleet's workflow; False where it runs already."""
+        try:
+            await self._client.start_workflow(
+                WORKFLOW_TYPE,
+                dict(declared),
+                id=self.workflow_id(name),
+                task_queue=self._queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def taken_in(self, name: str) -> State:
+        """Wait for the verdict on a fleet that was just started; its refusal has every reason in it."""
+        patience = self._patience or CONFIRM_TIME
+        pause_seconds = _FIRST_LOOK_SECONDS
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                while (state := await self._query_status(name)) is None:
+                    await asyncio.sleep(pause_seconds)
+                    pause_seconds = min(2 * pause_seconds, _LONGEST_LOOK_SECONDS)
+        except TimeoutError:
+            raise await self._silent(name, patience, did="was started but ") from None
+        except (WorkflowQueryRejectedError, RPCError) as error:
+            if not _closed(error):
+                raise
+            raise await self._diagnosis.refusal(name, self.workflow_id(name)) from error
+        return state
+
+    async def status(self, name: str) -> State:
+        """All that is known of a fleet."""
+        state = await self._answered(name, self._query_status(name))
+        if state is None:
+            raise CommandFailed(
+                Exit.UNCONFIRMED, f"fleet {name} was started and its declaration is not checked yet", "Ask again."
+            )
+        return state
+
+    async def decisions(self, name: str) -> tuple[DecisionSummary, ...]:
+        """The newest decisions that differ, oldest first."""
+        query = self._handle(name).query(
+            "decisions", result_type=tuple[DecisionSummary, ...], reject_condition=QueryRejectCondition.NOT_OPEN
+        )
+        decisions: tuple[DecisionSummary, ...] = await self._answered(name, query)
+        return decisions
+
+    async def update(
+        self, name: str, update: str, request: BaseModel | Mapping[str, Any], patience: timedelta = CONFIRM_TIME
+    ) -> State:
+        """Send an update and wait until it is confirmed."""
+        if isinstance(request, BaseModel):
+            request = request.model_dump(mode="json", by_alias=True, exclude_none=True)
+        patience = self._patience or patience
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                answer: State = await self._handle(name).execute_update(update, dict(request), result_type=State)
+                return answer
+        except WorkflowUpdateFailedError as error:
+            raise _refused(name, error) from error
+        except ValidationError as error:
+            raise _unreadable(name) from error
+        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            raise await self._silent(name, patience, asked=True) from None
+        except RPCError as error:
+            if not _closed(error):
+                raise
+            raise await self._not_running(name) from error
+
+    async def _answered(self, name: str, query: Awaitable[Answer]) -> Answer:
+        patience = self._patience or ANSWER_TIME
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                return await query
+        except TimeoutError:
+            raise await self._silent(name, patience) from None
+        except (WorkflowQueryRejectedError, RPCError) as error:
+            if not _closed(error):
+                raise
+            raise await self._not_running(name) from error
+        except ValidationError as error:
+            raise _unreadable(name) from error
+        except WorkflowQueryFailedError as error:
+            raise CommandFailed(
+                Exit.UNCONFIRMED,
+                f"fleet {name} can't answer: {error}",
+                f"Its history says more: temporal workflow show --workflow-id {self.workflow_id(name)}",
+            ) from error
+
+    async def _query_status(self, name: str) -> State | None:
+        """What the fleet says of itself; None until its declaration was checked."""
+        maybe: Any = State | None
+        state: State | None = await self._handle(name).query(
+            "status", result_type=maybe, reject_condition=QueryRejectCondition.NOT_OPEN
+        )
+        return state
+
+    def _handle(self, name: str) -> WorkflowHandle[Any, Any]:
+        return self._client.get_workflow_handle(self.workflow_id(name))
+
+    async def _not_running(self, name: str) -> CommandFailed:
+        running = [fleet.name async for fleet in self.running()]
+        return await self._diagnosis.not_running(name, self.workflow_id(name), running)
+
+    async def _silent(self, name: str, waited: timedelta, *, did: str = "", asked: bool = False) -> CommandFailed:
+        served = await self._diagnosis.polled(self._queue)
+        silence = Silence(
+            name=name,
+            workflow_id=self.workflow_id(name),
+            task_queue=self._queue,
+            waited=waited,
+            host=await self._host(name) if served else None,
+            did=did,
+            asked=asked,
+        )
+        return await self._diagnosis.silent(silence)
+
+    async def _host(self, name: str) -> str | None:
+        """Where a local fleet's ticks are served; None where nobody tells."""
+        try:
+            async with asyncio.timeout(2):
+                state = await self._query_status(name)
+        except (TimeoutError, RPCError, WorkflowQueryRejectedError, WorkflowQueryFailedError, ValidationError):
+            return None
+        return state.host if state is not None else None
+
+
+def _closed(error: Exception) -> bool:
+    """Whether there is no running workflow of that id."""
+    if isinstance(error, RPCError):
+        gone = error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
+        return gone and not namespace_missing(error)
+    return isinstance(error, WorkflowQueryRejectedError)
+
+
+def _unreadable(name: str) -> CommandFailed:
+    return CommandFailed(
+        Exit.UNCONFIRMED,
+        f"fleet {name} gave an answer that this version can't read",
+        "Use the version that its controller runs; temporal-scaler version tells this one.",
+    )
+
+
+def _refused(name: str, error: WorkflowUpdateFailedError) -> CommandFailed:
+    cause = error.cause
+    if not isinstance(cause, ApplicationError):
+        return CommandFailed(Exit.REFUSED, f"fleet {name} refused it: {cause}")
+    if cause.type == "NotConfirmed":
+        return CommandFailed(
+            Exit.UNCONFIRMED, f"fleet {name}: {cause.message}", f"Watch it with: temporal-scaler status {name} --watch"
+        )
+    return CommandFailed(Exit.REFUSED, f"fleet {name} refused it: {cause.message}")

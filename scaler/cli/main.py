@@ -1,0 +1,122 @@
+"""The command line `temporal-scaler`, also reached as `temporal scaler`.
+
+Each command is loaded when it is asked for. To add one, give it a line in `COMMANDS`.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import io
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version as installed
+from typing import Any, Final, NoReturn
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+from rich.text import Text
+
+from scaler.cli.arguments import arranged
+from scaler.cli.declared_file import FileRefused
+from scaler.cli.exits import MEANINGS, CommandFailed, Exit
+from scaler.cli.options import DEBUG_VARIABLE, Terminal
+
+COMMANDS: Final = {
+    "run": "scaler.cli.run:run",
+    "validate": "scaler.cli.validate:validate",
+    "apply": "scaler.cli.apply:apply",
+    "list": "scaler.cli.list_fleets:list_fleets",
+    "status": "scaler.cli.status:status",
+    "decisions": "scaler.cli.decisions:decisions",
+    "explain": "scaler.cli.explain_fleet:explain_fleet",
+    "pause": "scaler.cli.holds:pause",
+    "resume": "scaler.cli.holds:resume",
+    "override": "scaler.cli.holds:override",
+    "stop": "scaler.cli.stop:stop",
+    "schema": "scaler.cli.schema:schema",
+    "version": "scaler.cli.version:version",
+}
+
+PIPED_HELP_WIDTH: Final = 120
+
+
+def main() -> NoReturn:
+    """Do what the command line says, and end with the status that it deserves."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that can't show a dash gets a question mark
+    status = carry_out(sys.argv[1:])
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Taking the interpreter down piece by piece lets a thread of the SDK crash it, and the status with it.
+    os._exit(status)
+
+
+def carry_out(tokens: Sequence[str]) -> Exit:
+    """Do what the arguments say; whatever goes wrong is said in a line or two."""
+    debug = os.environ.get(DEBUG_VARIABLE, "").lower() in ("1", "true", "yes")
+    try:
+        command, bound = _read(arranged(tokens))
+        debug = debug or any(given.debug for given in bound.arguments.values() if isinstance(given, Terminal))
+        result = command(*bound.args, **bound.kwargs)
+        if inspect.iscoroutine(result):
+            result = asyncio.run(result)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (no traceback unless asked for)
+        words, status = _failure(error)
+        if debug:
+            traceback.print_exc()  # without the values of variables: they may hold secrets
+        if words:
+            Console(stderr=True, highlight=False).print(Text(words, style="red"), soft_wrap=True)
+        return status
+    return result if isinstance(result, Exit) else Exit.OK
+
+
+def command_line() -> App:
+    """All commands."""
+    terminal = sys.stdout.isatty()
+    app = App(
+        name="temporal-scaler",
+        help="Keeps fleets of Temporal workers the right size: how many workers, and how many workflows each caches.",
+        help_formatter="default" if terminal else "plain",
+        help_epilogue=_exits(),
+        version=installed("temporal-scaler"),
+        console=None if terminal else Console(width=PIPED_HELP_WIDTH),
+    )
+    for place, (name, function) in enumerate(COMMANDS.items()):
+        app.command(function, name=name, help_epilogue="", sort_key=place)
+    return app
+
+
+def _read(tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
+    app = command_line()
+    if not tokens or tokens[0].startswith("-"):
+        for name in COMMANDS:
+            _ = app[name]  # loads it: the list of all commands says what each is for
+    command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    return command, bound
+
+
+def _exits() -> str:
+    return "Exit status: " + "; ".join(f"{status.value} {meaning}" for status, meaning in MEANINGS.items()) + "."
+
+
+def _failure(error: BaseException) -> tuple[str, Exit]:
+    """What to say of an error, and how to end."""
+    match error:
+        case CycloptsError():
+            chain = " ".join(["temporal-scaler", *(error.command_chain or ())])
+            return f"{error}\nSee {chain} --help.", Exit.USAGE
+        case CommandFailed():
+            return str(error), error.status
+        case FileRefused():
+            return str(error), Exit.REFUSED
+        case BrokenPipeError():
+            return "", Exit.OK
+        case KeyboardInterrupt():
+            return "", Exit.INTERRUPTED
+        case _:
+            remedy = f"Please report it, with what {DEBUG_VARIABLE}=1 shows."
+            return f"a defect in temporal-scaler: {type(error).__name__}\n{remedy}", Exit.DEFECT
