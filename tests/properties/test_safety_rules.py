@@ -231,7 +231,8 @@ TYPES = (TaskType.WORKFLOW, TaskType.ACTIVITY)
 @st.composite
 def anything(draw: st.DrawFn) -> list[Step]:
     """Decisions on whatever an outside may tell; each builds on the memory of the one before."""
-    fleet, memory, now, taken = draw(fleets), Memory(), NOW, []
+    fleet, memory, now = draw(fleets), Memory(), NOW
+    taken: list[Step] = []
     for _ in range(draw(st.integers(1, 4))):
         seen = draw(observations())
         seen = replace(seen, observed_at=now - (NOW - seen.observed_at) / 20)

@@ -63,7 +63,9 @@ class Chance:
 
     def histogram(self) -> tuple[int, ...]:
         """A gap histogram, or none."""
-        return self.one((), tuple(self._random.choice((0, 0, 1, 7, 50)) for _ in range(len(GAP_EDGES_SECONDS) + 1)))
+        buckets = range(len(GAP_EDGES_SECONDS) + 1)
+        counts: tuple[int, ...] = tuple(self._random.choice((0, 0, 1, 7, 50)) for _ in buckets)
+        return counts if self._random.random() < 0.5 else ()
 
 
 def queues(task_type: TaskType) -> st.SearchStrategy[QueueSeen]:
