@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 
 from activities.joining import join, rows_kept, strangers, totals, workflow_cores
-from activities.schedule import schedule_at
 from activities.requests import RECONCILE, Reconcile
+from activities.schedule import schedule_at
 from activities.sources.signals import SignalSource
 from activities.targets.contract import StepTaken, Target, TargetLook, TargetUnreachable
 from activities.watch import crossed
