@@ -36,7 +36,7 @@ test: $(READY) ## everything: style, types, layout, units, properties, and the r
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint types ## the fast part, under a minute
-	@$(BIN)/python -m pytest tests/unit tests/properties $(ARGS)
+	@$(BIN)/python -m pytest -q --hypothesis-profile=quick tests/unit tests/properties $(ARGS)
 
 lint: $(READY) ## style and import direction
 	@$(BIN)/ruff check .

@@ -1,6 +1,7 @@
 """A real Temporal server for the tests that ask for one; other tests neither start nor build it.
 
-`TEMPORAL_SCALER_TEST_ADDRESS` names one to use instead of the pinned build.
+`TEMPORAL_SCALER_TEST_ADDRESS` names one to use instead of the pinned build. `--hypothesis-profile=quick` looks for
+counter-examples less thoroughly.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import settings
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
 from temporalio.client import Client
 
@@ -29,6 +31,10 @@ from scaler.cli.temporal_server.stock_server import SERVER
 
 ADDRESS = os.environ.get("TEMPORAL_SCALER_TEST_ADDRESS")
 USED_SERVER = pytest.StashKey[Server]()
+
+settings.register_profile("thorough", max_examples=150, deadline=None)
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.load_profile("thorough")
 
 
 def pytest_report_header() -> str:

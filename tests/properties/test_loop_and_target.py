@@ -200,5 +200,5 @@ class LoopAndTarget(RuleBasedStateMachine):
             assert record.intended.workers >= min(record.cut.workers, self.fleet.workers.max)
 
 
-LoopAndTarget.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+LoopAndTarget.TestCase.settings = settings(stateful_step_count=40)
 TestLoopAndTarget = LoopAndTarget.TestCase

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -29,7 +29,6 @@ from tests.support.plausible import SERVICE_SECONDS, TICK, Life, Step, lives
 from tests.support.strategies import LIMIT_BYTES, NOW, declared, fleets, observations
 
 MEMORY_BYTES = 4 * 1024
-rules = settings(max_examples=120, deadline=None)
 
 
 def ceiling(fleet: Fleet) -> int:
@@ -266,7 +265,6 @@ operators = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(anything())
 def test_every_rule_holds_whatever_is_told(taken: list[Step]) -> None:
     for step in taken:
@@ -274,7 +272,6 @@ def test_every_rule_holds_whatever_is_told(taken: list[Step]) -> None:
             rule(step)
 
 
-@rules
 @given(lives())
 def test_every_rule_holds_in_plausible_fleets(taken: list[Step]) -> None:
     for step in taken:
@@ -286,7 +283,6 @@ def last_steps(*mishaps: plausible.Mishap) -> st.SearchStrategy[list[Step]]:
     return lives(*mishaps)
 
 
-@rules
 @given(st.sampled_from([plausible.full_worker, plausible.oom_kill]).flatmap(last_steps))
 def test_never_cut_cache_and_workers_in_the_same_step(taken: list[Step]) -> None:
     for step in taken:
@@ -310,7 +306,6 @@ def test_workers_are_held_after_a_cut_until_latency_was_good_for_a_whole_window(
     assert held[-1][1] < 10
 
 
-@rules
 @given(lives())
 def test_predicted_memory_stays_under_the_limit(taken: list[Step]) -> None:
     for step in taken:
@@ -327,7 +322,6 @@ def test_a_cache_whose_memory_is_predicted_to_run_over_is_cut_before_it_does() -
     assert Mode.EMERGENCY not in {step.decision.mode for step in life.steps}
 
 
-@rules
 @given(st.sampled_from([plausible.full_worker, plausible.oom_kill, plausible.poison]).flatmap(last_steps))
 def test_an_emergency_acts_at_once(taken: list[Step]) -> None:
     for step in taken:
@@ -337,7 +331,6 @@ def test_an_emergency_acts_at_once(taken: list[Step]) -> None:
         assert last.decision.mode is Mode.EMERGENCY
 
 
-@rules
 @given(lives(plausible.poison))
 def test_a_poison_workflow_is_reported_and_never_answered_by_a_size(taken: list[Step]) -> None:
     last = taken[-1]
@@ -346,7 +339,6 @@ def test_a_poison_workflow_is_reported_and_never_answered_by_a_size(taken: list[
         assert last.wanted.cache == last.current.cache
 
 
-@rules
 @given(st.sampled_from([plausible.restarting_worker, plausible.crash]).flatmap(last_steps))
 def test_crashes_are_lost_capacity_not_demand(taken: list[Step]) -> None:
     for step in taken:
@@ -355,7 +347,6 @@ def test_crashes_are_lost_capacity_not_demand(taken: list[Step]) -> None:
         assert taken[-1].wanted.workers >= kept(taken[-1])
 
 
-@rules
 @given(
     st.sampled_from(
         [
@@ -372,21 +363,18 @@ def test_missing_is_not_zero(taken: list[Step]) -> None:
         missing_is_not_zero(step)
 
 
-@rules
 @given(lives(plausible.busy_slots))
 def test_busy_workers_are_not_idle_workers(taken: list[Step]) -> None:
     for step in taken:
         busy_workers_are_not_idle_workers(step)
 
 
-@rules
 @given(lives())
 def test_scale_in_is_slow_scale_out_fast(taken: list[Step]) -> None:
     for step in taken:
         scale_in_takes_small_steps(step)
 
 
-@rules
 @given(st.integers(4, 20), st.integers(1, 60))
 def test_scale_in_waits_until_a_whole_window_wanted_less(workers: int, quiet_ticks: int) -> None:
     window = timedelta(minutes=4)
@@ -401,7 +389,6 @@ def test_scale_in_waits_until_a_whole_window_wanted_less(workers: int, quiet_tic
         assert life.size.workers < needed
 
 
-@rules
 @given(st.sampled_from([plausible.mixed_caches, plausible.unfinished_rollout]).flatmap(last_steps))
 def test_a_rollout_is_not_a_measurement(taken: list[Step]) -> None:
     for step in taken:
@@ -452,7 +439,6 @@ def test_a_change_that_did_harm_is_not_tried_again_at_once() -> None:
     assert counts[-1][1] < 8
 
 
-@rules
 @given(st.sampled_from([plausible.rate_limited, plausible.unschedulable]).flatmap(last_steps))
 def test_more_workers_do_not_help(taken: list[Step]) -> None:
     last = taken[-1]
@@ -474,7 +460,6 @@ def test_a_scale_out_that_brought_nothing_is_not_followed_by_another() -> None:
     assert life.size.workers == 4
 
 
-@rules
 @given(lives(plausible.foreign_count))
 def test_someone_elses_hand_is_respected(taken: list[Step]) -> None:
     for step in taken:
@@ -497,7 +482,6 @@ def test_somebody_elses_count_is_held_until_resume() -> None:
     assert life.size.workers < 9
 
 
-@rules
 @given(lives())
 def test_bounds_always_hold(taken: list[Step]) -> None:
     for step in taken:

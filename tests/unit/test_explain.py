@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.decision import decide_or_hold
@@ -157,7 +157,6 @@ def test_the_web_ui_shows_size_reasons_and_what_is_missing() -> None:
     assert shown.endswith("Decided 11:59:57 UTC on what was seen 11:59:57 UTC.")
 
 
-@settings(max_examples=150, deadline=None)
 @given(strategies.observations(), strategies.fleets, st.sampled_from([Memory(), HELD]))
 def test_whatever_was_seen_can_be_explained(seen: Observation, fleet: Fleet, memory: Memory) -> None:
     """A defect here would stop the fleet's workflow, which shows the Markdown."""

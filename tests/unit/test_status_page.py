@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
@@ -177,7 +177,6 @@ def test_decisions_come_with_what_bound_them() -> None:
     ]
 
 
-@settings(max_examples=100, deadline=None)
 @given(strategies.observations(), strategies.fleets, st.integers(60, 200))
 def test_whatever_was_seen_has_a_page(seen: Observation, fleet: Fleet, width: int) -> None:
     decision, memory = decide_or_hold(seen, fleet, Memory(), strategies.NOW)
