@@ -27,6 +27,9 @@ SURPRISE_QUANTILE = 0.9
 SURPRISE_HORIZON = timedelta(seconds=30)
 """How far ahead a plan looks: statistics are up to 20 s old and a worker takes a while to start."""
 
+LEARNING_TIME = timedelta(minutes=2)
+"""The server's rates and the level both begin at nothing: so long their rise says nothing about the load."""
+
 LEVELS_KEPT = 4
 LARGEST_MARGIN = 1.0
 """A margin at most doubles the level: bursts beyond are met by what a backlog says, not by what was once surprising."""
@@ -60,7 +63,9 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
     service, scv = _service(seen, task_type)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
     return Demand(
+        since=demand.since if demand.since is not None or rate is None else at,
         arrivals_per_second=level,
+        busy_slots=level_after(demand.busy_slots, _busy_slots(seen, task_type), at, LEVEL_TIME),
         service_seconds=level_after(demand.service_seconds, service, at, SERVICE_TIME),
         service_scv=scv if scv is not None else demand.service_scv,
         surprises=_surprised(demand, rate, at),
@@ -120,6 +125,9 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     if growth > 0 and busy and service:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
+    if service and demand.busy_slots.value:
+        # Sampled histories of a young fleet tell of short tasks first; by Little's law as much arrives as is busy.
+        rates.append(demand.busy_slots.value / service)
     rate = max(rates)
     waits = [each.schedule_to_start_seconds for each in times if each.schedule_to_start_seconds is not None]
     return Load(
@@ -137,6 +145,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         busy_known=all(total.beating >= total.ready for total in seen.totals) or (silent and sampled),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
         rate_limited=any(queue.rate_limited for queue in queues),
+        learning=demand.since is None or moment.now - demand.since < LEARNING_TIME,
         quality=_worst(queues, moment.now),
     )
 
@@ -197,7 +206,8 @@ def _levels(before: tuple[Level, ...], level: Level, at: datetime) -> tuple[Leve
 def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float, ...]:
     """Decayed counts of surprises, with how far the rate lies above the level of a horizon ago."""
     before = demand.levels_before[0] if demand.levels_before else Level()
-    if rate is None or before.value is None or before.at is None or at - before.at < SURPRISE_HORIZON / 3:
+    learning = demand.since is None or at - demand.since < LEARNING_TIME
+    if learning or rate is None or before.value is None or before.at is None or at - before.at < SURPRISE_HORIZON / 3:
         return demand.surprises
     surprise = (rate - before.value) / math.sqrt(max(before.value, 0.0) + 1)
     last = demand.arrivals_per_second.at or at

@@ -31,6 +31,9 @@ URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
 
 REVERSAL_TIME = timedelta(minutes=10)
+REVERSALS_FADE = timedelta(minutes=30)
+"""Longer than what counts as a reversal: a count that turns every quarter of an hour remembers that it did."""
+
 MOST_REVERSALS = 3.0
 
 
@@ -107,6 +110,8 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
         return
     if not situation.all_fresh:
         yield Limit(current.workers, Constraint.MISSING_SIGNAL, Reason.HELD_BY_MISSING_SIGNAL)
+    if any(load.learning for load in estimate.loads):
+        yield Limit(current.workers, Constraint.SCALE_IN_WINDOW, Reason.HELD_BY_LEARNING)
     if any(embargo.change is Change.SCALE_IN for embargo in situation.memory.embargoes):
         yield Limit(current.workers, Constraint.EMBARGO, Reason.HELD_BY_EMBARGO)
     highest = max((each.workers for each in situation.memory.recommendations), default=current.workers)
@@ -196,7 +201,7 @@ def scale_in_window(situation: Situation) -> timedelta:
     undo_seconds = estimate.start_seconds * (1 + RISK_IN_STARTS) + _replay_seconds(situation)
     window = min(max(timedelta(seconds=undo_seconds), SHORTEST_WINDOW), LONGEST_WINDOW)
     reversals = situation.memory.turns.reversals
-    recent = level_after(reversals, 0.0, situation.now, REVERSAL_TIME).value or 0.0
+    recent = level_after(reversals, 0.0, situation.now, REVERSALS_FADE).value or 0.0
     return min(window * (1 + min(recent, MOST_REVERSALS)), LONGEST_WINDOW)
 
 
@@ -216,5 +221,5 @@ def turned(turns: Turns, before: int, after: int, now: datetime) -> Turns:
         return turns
     up = after > before
     reversed_now = turns.at is not None and up != turns.up and now - turns.at <= REVERSAL_TIME
-    faded = level_after(turns.reversals, 0.0, now, REVERSAL_TIME)
+    faded = level_after(turns.reversals, 0.0, now, REVERSALS_FADE)
     return Turns(up=up, at=now, reversals=replace(faded, value=(faded.value or 0.0) + reversed_now, at=now))

@@ -192,6 +192,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.CACHE_FIXED: "the cache can't be set: the fleet declares it fixed, or its workers do not follow it",
     Reason.POISON_WORKFLOW: "the same workflow was running at several kills; look at it, no size helps against it",
     Reason.HOLD_AFTER_CUT: "no worker goes yet, because the cache was cut",
+    Reason.HELD_BY_LEARNING: "no worker goes before the load was watched for a while",
     Reason.HELD_BY_WINDOW: "fewer would do now, but more were needed a moment ago",
     Reason.HELD_BY_STEP: "the step is bounded; the rest follows",
     Reason.HELD_BY_BUSY_WORKERS: "fewer would do by the load, but the workers are busy",

@@ -75,6 +75,7 @@ class Reason(TolerantEnum):
     CACHE_FIXED = "cache_fixed"
     POISON_WORKFLOW = "poison_workflow"
     HOLD_AFTER_CUT = "hold_after_cut"
+    HELD_BY_LEARNING = "held_by_learning"
     HELD_BY_WINDOW = "held_by_window"
     HELD_BY_STEP = "held_by_step"
     HELD_BY_BUSY_WORKERS = "held_by_busy_workers"

@@ -13,7 +13,8 @@ class Load:
 
     `arrivals_per_second` counts what is polled from queues and what never reaches them (sticky workflow tasks,
     eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
-    more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`.
+    more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`. `learning`
+    says that arrivals have not been watched for long enough to take a worker away on their word.
     """
 
     task_type: TaskType
@@ -30,6 +31,7 @@ class Load:
     busy_known: bool
     slots_per_worker: int
     rate_limited: bool
+    learning: bool
     quality: Quality
 
     @property

@@ -64,10 +64,12 @@ class Demand:
     """What is remembered of one task type.
 
     `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.demand`;
-    `levels_before` are what they are measured against.
+    `levels_before` are what they are measured against; `since` is when arrivals were first seen.
     """
 
+    since: datetime | None = None
     arrivals_per_second: Level = Level()
+    busy_slots: Level = Level()
     service_seconds: Level = Level()
     service_scv: float = 1.0
     surprises: tuple[float, ...] = ()

@@ -380,7 +380,9 @@ def test_scale_in_waits_until_a_whole_window_wanted_less(workers: int, quiet_tic
     window = timedelta(minutes=4)
     life = idle_life(workers=workers, cache=60, behaviour={"scale_in_window": "4m"})
     life.tick(life.observe(workers * plausible.SLOTS / SERVICE_SECONDS * 0.8, 0.5), Operator())
-    busy_at, needed = life.now - TICK, life.size.workers
+    predicted = life.steps[-1].decision.predicted
+    assert predicted is not None
+    busy_at, needed = life.now - TICK, predicted.size.workers
     for _ in range(quiet_ticks):
         life.tick(life.observe(0.1, 0.5), Operator())
         if life.steps[-1].now - busy_at <= window:
