@@ -56,6 +56,10 @@ class PolicyLoop:
         self.beat_seconds = 1.0 if self._pushed is None else PUSH_BEAT_SECONDS
         self.asked_at: list[float] = []
 
+    def look(self, now: float) -> None:
+        """Some time has passed before it is in charge."""
+        self._sample(now)
+
     def act(self, now: float) -> None:
         """Some time has passed."""
         self._sample(now)

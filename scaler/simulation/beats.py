@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from activities.sources.heartbeats import BEATS_MISSED
-from activities.sources.signals import SHORTEST_HEARTBEAT_READING
+from activities.sources.heartbeats import BEATS_MISSED, SHORTEST_INTERVAL
 from scaler.simulation.scenario import SignalName
 from scaler.simulation.visibility import Darkness
 from scaler.simulation.worker import Done, Worker
@@ -45,7 +44,7 @@ class Heartbeats:
         metrics = world.scenario.metrics
         self._world = world
         self._interval = metrics.heartbeats.total_seconds()
-        self._read_every = max(SHORTEST_HEARTBEAT_READING.total_seconds(), self._interval / 2)
+        self._read_every = max(SHORTEST_INTERVAL.total_seconds(), self._interval / 2)
         self._read_at = 0.0
         self._darkness = Darkness(metrics.blackouts)
         self._pulses: dict[Worker, _Pulse] = {}

@@ -48,6 +48,11 @@ def read_scenario(text: str) -> Scenario:
         raw = YAML(typ="safe").load(text)
     except YAMLError as error:
         raise Refused((Problem((), f"is not YAML: {error}"),)) from None
+    return declared(raw)
+
+
+def declared(raw: Any) -> Scenario:
+    """Take in what a file says; `Refused` with every mistake in it."""
     scenario = _read(raw)
     problems = tuple(Problem(path, message) for check in _CHECKS for path, message in check(scenario))
     if problems:

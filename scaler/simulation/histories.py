@@ -58,10 +58,10 @@ class _Kept:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What is kept of one run: its gaps in buckets, when it last had a task, whether it is over."""
+    """What is kept of one run as it was when it was read: gaps in buckets, how long it was silent, whether over."""
 
     gaps: Floats
-    newest_at: float
+    silence_seconds: float
     closed: bool
 
 
@@ -99,7 +99,7 @@ class Histories:
             return
         self._read_at = now
         for tail in self._chosen(now):
-            self._add(tail)
+            self._add(tail, now)
         self._task_times = self._times()
         self._replay = self._replay_seen()
 
@@ -114,7 +114,7 @@ class Histories:
         ]
         return list({tail.session: tail for tail in tails}.values())
 
-    def _add(self, tail: RunTail) -> None:
+    def _add(self, tail: RunTail, now: float) -> None:
         known_until = self._known_until.pop(tail.session, -math.inf)
         scheduled = [task.scheduled_at for task in tail.workflow_tasks]
         self._workflow_tasks.add([task for task in tail.workflow_tasks if task.scheduled_at > known_until])
@@ -123,7 +123,7 @@ class Histories:
         gaps = np.array([later - sooner for sooner, later in pairwise(scheduled)])
         self._known_until[tail.session] = newest_at
         self._runs.pop(tail.session, None)
-        self._runs[tail.session] = _Run(_in_buckets(gaps), newest_at, tail.closed_at is not None)
+        self._runs[tail.session] = _Run(_in_buckets(gaps), now - newest_at, tail.closed_at is not None)
         while len(self._runs) > KEPT_RUNS:
             session, _ = self._runs.popitem(last=False)
             del self._known_until[session]
@@ -143,7 +143,7 @@ class Histories:
         ran, events, sticky = recent[:, 2], recent[:, 3], recent[:, 4] > 0
         replayed = events > 0
         runs = self._runs.values()
-        silences = np.array([newest - run.newest_at for run in runs if not run.closed])
+        silences = np.array([run.silence_seconds for run in runs if not run.closed])
         return ReplaySeen(
             at=moment(newest),
             quality=Quality.FRESH,

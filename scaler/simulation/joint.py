@@ -55,6 +55,10 @@ class JointLoop:
         self._ticks = self._run()
         next(self._ticks)
 
+    def look(self, now: float) -> None:
+        """A second has passed before it is in charge."""
+        self._sight.sample(now)
+
     def act(self, now: float) -> None:
         """A second has passed."""
         self._sight.sample(now)

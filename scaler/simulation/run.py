@@ -25,6 +25,9 @@ from scaler.simulation.world import World
 
 TIMELINE_SECONDS: Final = 15.0
 
+LEAD_SECONDS: Final = 120.0
+"""For how long a fleet that is found warm has run before anybody takes charge: it is found at work, not empty."""
+
 
 class Mode(StrEnum):
     """How time passes."""
@@ -80,6 +83,10 @@ class Loop(Protocol):
         """How often `act` is to be called; a second, or a part of it."""
         ...
 
+    def look(self, now: float) -> None:
+        """Some time has passed, and it is not in charge yet: its instruments alone run."""
+        ...
+
     def act(self, now: float) -> None:
         """Some time has passed."""
         ...
@@ -109,14 +116,18 @@ class _Running:
         beats = round(1 / loop.beat_seconds)
         warm_up = int(world.scenario.warm_up.total_seconds())
         paid_in_warm_up = 0.0
-        loop.act(0.0)
+        in_charge_from = LEAD_SECONDS if world.scenario.start.warm else 0.0
+        act = loop.look if in_charge_from else loop.act
+        act(0.0)
         for second in range(int(world.load.seconds)):
+            if second + 1 >= in_charge_from:
+                act = loop.act
             for beat in range(1, beats):
                 world.advance(second + beat * loop.beat_seconds)
-                loop.act(world.now)
+                act(world.now)
             now = second + 1.0
             world.advance(now)
-            loop.act(now)
+            act(now)
             if now % TIMELINE_SECONDS == 0:
                 self._timeline.append(self._sample(now))
             if second + 1 == warm_up:

@@ -6,6 +6,7 @@ are rounded to steps. Workflow tasks that take less than a step are a fluid (`fl
 
 import math
 from collections import defaultdict, deque
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -60,6 +61,7 @@ class SteppedWorld(World[SteppedWorker]):
         self._workflow = QueueFigures()
         self._activity = QueueFigures()
         self._running_activities = 0
+        self._ended_activities = 0  # in this step
         self._downstream = activity.downstream or math.inf
         self._rate_limit = float(activity.rate_limit or math.inf)
         self._tokens = self._rate_limit
@@ -67,7 +69,8 @@ class SteppedWorld(World[SteppedWorker]):
         self._at_work: dict[SteppedWorker, None] = {}  # who has any use for CPU time
         self._watched: dict[SteppedWorker, None] = {}  # who drains, replays, makes wait, or is nearly full
         super().__init__(scenario, load, seed)
-        self._late_shares = _late_shares(self.tally.activity.objective_seconds, self.step_seconds)
+        self._late_activities = _late_shares(self.tally.activity.objective_seconds, self.step_seconds)
+        self._late_workflow_tasks = _late_shares(self.tally.workflow.objective_seconds, self.step_seconds)
 
     def make(self, number: int, cache: int) -> SteppedWorker:
         """A worker that runs its tasks step by step."""
@@ -154,12 +157,13 @@ class SteppedWorld(World[SteppedWorker]):
         if self.platform.due <= self.now:
             self.platform.advance(self.now)
         self._work()
+        # Who waits for a slot has it before anybody who comes in this step: there is no open poll while one waits.
+        self._start_waiting_workflow_tasks()
         ready = self._end_activities(step)
         ready += self._arrivals()
         self._run_workflow_tasks(ready)
         for turn in self._fallen_back.pop(step, ()):
             self._queue_workflow_task(turn)
-        self._start_waiting_workflow_tasks()
         for task in self._retried.pop(step, ()):
             if not self._over[task // self._activities]:
                 self._schedule_activity(task)
@@ -222,6 +226,7 @@ class SteppedWorld(World[SteppedWorker]):
             if not left[turn] and not over[turn]:
                 ready.append(turn)
         self._running_activities -= ended
+        self._ended_activities = ended
         return ready
 
     def _run_workflow_tasks(self, turns: list[int]) -> None:
@@ -332,7 +337,8 @@ class SteppedWorld(World[SteppedWorker]):
             self._go_on([turn])
         else:
             # Those that have waited begin together, and are lost together if they are too much for the memory.
-            self.tally.workflow.add(self._scheduled[turn], waited)
+            late = _of_steps(self._late_workflow_tasks, round(waited / self.step_seconds))
+            self.tally.workflow.add_many(self._scheduled[turn], waited, 1, late)
             worker.take_replay(turn, self._task_cpu + replay, self.now)
             self._watched[worker] = None
         if not cached and worker.cached_bytes + worker.garbage_bytes > self._near:
@@ -349,9 +355,9 @@ class SteppedWorld(World[SteppedWorker]):
         """Give free slots to the activities that have waited longest, one worker after the other."""
         waiting, rota, ends = self._activity_waiting, self._activity_rota, self._ends
         scheduled, service, slots = self._activity_scheduled, self._service_steps, self.build.activity_slots
-        unlimited = self._downstream == math.inf
         started = at_once = 0
         allowed = self._tokens_now()
+        slowed = self._slowed(allowed)
         while waiting and rota and started < allowed:
             task = waiting.popleft()
             worker = rota.popleft()
@@ -361,7 +367,7 @@ class SteppedWorld(World[SteppedWorker]):
             else:
                 worker.polls_activities = False
             started += 1
-            steps = service[task] if unlimited else self._slowed(service[task], started)
+            steps = service[task] if slowed is None else max(1, round(service[task] * slowed(started)))
             ends[step + steps].append((task, worker))
             if scheduled[task] == step:
                 at_once += 1
@@ -380,14 +386,22 @@ class SteppedWorld(World[SteppedWorker]):
         self._tokens = min(self._tokens + self._rate_limit * self.step_seconds, burst)
         return self._tokens if self._tokens == math.inf else int(self._tokens)
 
-    def _slowed(self, steps: int, started: int) -> int:
-        """A downstream that is asked by more than it serves at full speed slows all of them."""
-        return max(1, round(steps * max(1.0, (self._running_activities + started) / self._downstream)))
+    def _slowed(self, allowed: float) -> Callable[[int], float] | None:
+        """How much a downstream that is asked by too many slows the first, second … that starts in this step.
+
+        Ends and starts alternate through a step: were all that end gone before the first starts, a full fleet would
+        seem to ask for less than it does.
+        """
+        if self._downstream == math.inf:
+            return None
+        room = sum(self.build.activity_slots - worker.busy for worker in self._activity_rota)
+        starting = max(min(room, len(self._activity_waiting), allowed), 1)
+        begun, ended, downstream = self._running_activities, self._ended_activities, self._downstream
+        return lambda started: max(1.0, (begun + started + ended * (1 - started / starting)) / downstream)
 
     def _count_wait(self, scheduled: int, step: int) -> None:
         waited = step - scheduled
-        shares = self._late_shares
-        late = shares[waited] if waited < len(shares) else 1.0
+        late = _of_steps(self._late_activities, waited)
         self.tally.activity.add_many(scheduled * self.step_seconds, waited * self.step_seconds, 1, late)
 
     def _note_activity(self, task: int, step: int) -> None:
@@ -478,6 +492,11 @@ def _in_steps(seconds: np.ndarray, step_seconds: float, rng: np.random.Generator
     if surplus > 0 and longer.any():
         steps[longer] -= rng.random(int(longer.sum())) < surplus / longer.sum()
     return steps
+
+
+def _of_steps(late_shares: list[float], waited: int) -> float:
+    """How likely a wait of so many steps was too long."""
+    return late_shares[waited] if waited < len(late_shares) else 1.0
 
 
 def _late_shares(objective_seconds: float, step_seconds: float) -> list[float]:

@@ -103,14 +103,23 @@ def _kept(column: Integers | None, kept: NDArray[np.bool_]) -> Integers | None:
 
 def read_trace(path: Path) -> Trace:
     """Read a trace file; `Refused` with the first mistake in it."""
+    return parse_trace(text_of(path))
+
+
+def text_of(path: Path) -> str:
+    """A file's text, unpacked if it is gzipped; `Refused` where it has none."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise Refused((Problem((), f"{path} can't be read: {error.strerror}"),)) from None
     try:
-        text = (gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content).decode()
+        return (gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content).decode()
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Refused((Problem((), f"{path} is no CSV: {error}"),)) from None
+
+
+def parse_trace(text: str) -> Trace:
+    """Read a trace; `Refused` with the first mistake in it."""
     return _parsed(csv.reader(io.StringIO(text)))
 
 

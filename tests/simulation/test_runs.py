@@ -17,7 +17,7 @@ from scaler.simulation.future import Future
 from scaler.simulation.joint import JointLoop
 from scaler.simulation.load import LoadRequest, load_of
 from scaler.simulation.policy import Briefing, Seen
-from scaler.simulation.run import Mode, Run, Setting, run
+from scaler.simulation.run import LEAD_SECONDS, Mode, Run, Setting, run
 from scaler.simulation.scenario import Scenario
 from tests.simulation.worlds import MODES, Fixed, declared, fixed, world
 
@@ -75,7 +75,7 @@ def test_a_policy_is_asked_at_its_interval_and_sees_its_fleet() -> None:
     policy = Scripted(lambda _: None)
     result(Baseline(name="idle", make=lambda _: policy))
 
-    assert [seen.now for seen in policy.seen[:3]] == [0, 15, 30]
+    assert [seen.now - LEAD_SECONDS for seen in policy.seen[:3]] == [0, 15, 30]
     last = policy.seen[-1]
     assert (last.counts.ready, last.size) == (4, Size(4, 100))
     assert last.queues[TaskType.ACTIVITY].arrivals_per_second == pytest.approx(8, rel=0.5)

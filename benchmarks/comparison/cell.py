@@ -1,0 +1,88 @@
+"""Runs one cell. What it needs to know of others, the tuned caches, it is given."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.comparison.cells import CACHE_FACTORS, MINUTES, OWN, Cell, Kind, entrants_of
+from scaler.fleet import CACHE_FLOOR
+from scaler.simulation import catalogue
+from scaler.simulation.baselines.caches import CacheSetting, hand_tuned
+from scaler.simulation.contender import Contender
+from scaler.simulation.entrants import Tuning, entrant
+from scaler.simulation.load import Load, LoadRequest, load_of
+from scaler.simulation.run import Setting, run
+from scaler.simulation.scenario import Scenario
+from scaler.simulation.traces import read_trace
+
+Row = dict[str, Any]
+TUNED_WITH: Final = "wci-tuned"
+"""The policy whose fixed cache is tuned."""
+
+
+def run_cell(cell: Cell, traces: Path, caches: Mapping[str, int]) -> list[Row]:
+    """One row for each run.
+
+    Args:
+        cell: What to run.
+        traces: The folder with the traces.
+        caches: The tuned cache of each scenario.
+
+    """
+    scenario = _shortened(cell.scenario)
+    trace = read_trace(traces / f"{cell.trace}.csv.gz") if cell.trace != OWN else None
+    load = load_of(scenario, LoadRequest(seed=cell.seed, trace=trace))
+    if cell.kind is Kind.TUNING:
+        return list(_tuning(cell, scenario, load))
+    return [
+        _row(
+            cell,
+            Setting(scenario=scenario, load=load, seed=cell.seed),
+            each.contender(scenario, Tuning(setting=setting, cache=caches.get(cell.scenario))),
+        )
+        | {"setting": setting}
+        for each, setting in entrants_of(cell)
+    ]
+
+
+def tuned_cache(rows: list[Row], scenario: str) -> int | None:
+    """The cache with the fewest kills, then the fewest worker-hours for tasks in time, of a scenario's tuning runs."""
+    tried: dict[int, list[Row]] = {}
+    for row in rows:
+        if row["scenario"] == scenario:
+            tried.setdefault(row["cache"], []).append(row)
+    if not tried:
+        return None
+
+    def worth(cache: int) -> tuple[float, float, float]:
+        runs = tried[cache]
+        late = sum(row["slo_violation_task_share"] for row in runs) / len(runs)
+        return sum(row["oom_kills"] for row in runs), round(late, 2), sum(row["worker_hours"] for row in runs)
+
+    return min(tried, key=worth)
+
+
+def _tuning(cell: Cell, scenario: Scenario, load: Load) -> Iterator[Row]:
+    caches = {max(CACHE_FLOOR, math.floor(factor * hand_tuned(scenario))) for factor in CACHE_FACTORS}
+    for cache in sorted(caches, reverse=True):
+        contender = entrant(TUNED_WITH).contender(scenario, Tuning(cache=cache))
+        yield _row(cell, Setting(scenario=scenario, load=load, seed=cell.seed), contender) | {"cache": cache}
+
+
+def _row(cell: Cell, setting: Setting, contender: Contender) -> Row:
+    score = run(setting, contender).score
+    place = {"scenario": cell.scenario, "trace": cell.trace, "seed": cell.seed, "policy": contender.name}
+    return place | asdict(score)
+
+
+def _shortened(name: str) -> Scenario:
+    scenario = catalogue.named(name)
+    return scenario.model_copy(update={"duration": timedelta(minutes=MINUTES[name])})
+
+
+def fixed_cache(policy: str) -> bool:
+    """Whether a policy's cache was chosen once, for all of its runs."""
+    return entrant(policy).cache is not CacheSetting.FOUND
