@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test check lint types format schemas lock clean
+.PHONY: help setup demo test check lint types format schemas bench lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: $(READY) ## rewrite files in the project's style
 schemas: $(READY) ## renew the JSON Schemas in deploy/
 	@$(BIN)/temporal-scaler schema fleet > deploy/fleet.schema.json
 	@$(BIN)/temporal-scaler schema configuration > deploy/configuration.schema.json
+
+bench: $(READY) ## the comparison of docs/benchmarks.md, at most four hours; TRACES=folder of recordings; goes on where it ended
+	@$(BIN)/python -m benchmarks.comparison --traces "$(or $(TRACES),$(error name the folder with the recordings: make bench TRACES=DIR))" $(ARGS)
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 

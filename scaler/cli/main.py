@@ -35,6 +35,9 @@ COMMANDS: Final = {
     "resume": "scaler.cli.holds:resume",
     "override": "scaler.cli.holds:override",
     "stop": "scaler.cli.stop:stop",
+    "demo": "scaler.cli.demo:demo",
+    "simulate": "scaler.cli.simulate:simulate",
+    "backtest": "scaler.cli.backtest:backtest",
     "schema": "scaler.cli.schema:schema",
     "version": "scaler.cli.version:version",
 }
