@@ -17,6 +17,9 @@ from pydantic_core import CoreSchema, core_schema
 AT_THE_DOOR: Final = "at the door"
 """The validation context under which bounds are enforced."""
 
+LARGEST_EXACT: Final = 2**53
+"""Beyond it JSON's readers disagree about a number (RFC 8259, section 6), and arithmetic with floats may overflow."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
@@ -55,6 +58,8 @@ class Bound:
             return self._missed_text(value)
         number = value.total_seconds() if isinstance(value, timedelta) else value
         unit = " seconds" if isinstance(value, timedelta) else ""
+        if isinstance(number, int) and abs(number) > LARGEST_EXACT:
+            return f"must be at most {LARGEST_EXACT}"
         if not math.isfinite(number):
             return "must be finite"
         if self.ge is not None and number < self.ge:

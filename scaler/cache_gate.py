@@ -16,6 +16,9 @@ RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
 FULL_FRACTION = 0.8
 """A cache that is emptier than this gains nothing from being larger."""
 
+SLACK = 0.9
+"""A cut for safety goes to this part of what is safe: the estimate creeps, and each cut replaces all workers."""
+
 EMERGENCY_CUT = 0.7
 """After a kill that the estimate can't explain the cache is cut by this factor: the estimate is what is wrong."""
 
@@ -115,7 +118,7 @@ def _wanted(situation: Situation, current: int) -> int:
     if not situation.estimate.memory.measured or need.size.cache is None:
         return current
     if need.safe_cache is not None and need.safe_cache < current:
-        return max(min(need.safe_cache, need.size.cache), situation.fleet.cache.min)
+        return max(min(int(SLACK * need.safe_cache), need.size.cache), situation.fleet.cache.min)
     if need.size.cache >= RAISE_FACTOR * current and _is_full(situation, current):
         return need.size.cache
     return need.size.cache if need.size.cache <= CUT_FACTOR * current else current

@@ -11,6 +11,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+LARGE = 100.0
+
 
 @dataclass(frozen=True, slots=True)
 class AsColumns:
@@ -27,14 +29,15 @@ class AsColumns:
         )
 
     def __get_pydantic_json_schema__(self, _: CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Columns are an object of arrays of one length."""
-        return {"type": "object", "additionalProperties": {"type": "array"}}
+        """Columns are an object of arrays of one length, or of a word that all rows share."""
+        return {"type": "object", "additionalProperties": {"type": ["array", "string"]}}
 
     def _to_rows(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        known = [name for name in self._names if isinstance(value.get(name), list)]
-        lines = zip_longest(*(value[name] for name in known))
+        known = [name for name in self._names if isinstance(value.get(name), (list, str))]
+        length = max((len(value[name]) for name in known if isinstance(value[name], list)), default=0)
+        lines = zip_longest(*(_column(value[name], length) for name in known))
         return [
             {name: cell for name, cell in zip(known, line, strict=True) if cell is not None or name in self._nullable}
             for line in lines
@@ -42,7 +45,7 @@ class AsColumns:
 
     def _to_columns(self, rows: tuple[Any, ...]) -> dict[str, list[Any]]:
         columns = {name: [_rounded(getattr(row, name)) for row in rows] for name in self._names}
-        return {name: column for name, column in columns.items() if not self._all_default(name, column)}
+        return {name: _short(column) for name, column in columns.items() if not self._all_default(name, column)}
 
     @property
     def _names(self) -> tuple[str, ...]:
@@ -58,6 +61,16 @@ class AsColumns:
         return default is not MISSING and all(cell == default for cell in column)
 
 
+def _short(column: list[Any]) -> Any:
+    """A word that all rows share, as a version is, stands once."""
+    shared = len(column) > 1 and isinstance(column[0], str) and all(cell == column[0] for cell in column)
+    return str(column[0]) if shared else column
+
+
+def _column(written: Any, length: int) -> list[Any]:
+    return [written] * length if isinstance(written, str) else written
+
+
 def _rounded(cell: Any) -> Any:
-    """Milliseconds and thousandths are finer than anything measured here, and shorter on the wire."""
-    return round(cell, 3) if isinstance(cell, float) else cell
+    """Thousandths, and tenths of large figures, are finer than anything measured here, and shorter on the wire."""
+    return round(cell, 3 if abs(cell) < LARGE else 1) if isinstance(cell, float) else cell

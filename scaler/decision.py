@@ -13,7 +13,7 @@ from scaler.guard import Count, Limit, bounded, good_since, held_count, holding,
 from scaler.judgement import effect_judged, harmful, judged, on_trial, pushed
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Decision, Mode, Reason
-from scaler.model.memory import Change, Memory, Rollout, Trial
+from scaler.model.memory import Change, Memory, Rollout, Trial, figure
 from scaler.model.observation import Observation, WorkerState
 from scaler.model.plan import SHORTEST_TICK, Plan
 from scaler.model.record import StepOutcome
@@ -164,7 +164,7 @@ def _sized(situation: Situation) -> Settled:
         surge=stage.surge,
         replace=stage.replace,
         victims=victims(situation, size),
-        until=pace.until(situation, busy=stage != Stage() or choice.emergency),
+        until=pace.until(replace(situation, memory=memory), busy=stage != Stage() or choice.emergency),
         wake=pace.wake(situation, size),
     )
     decision = _decision(situation, plan, _mode(situation, choice, stage), count, choice)
@@ -233,7 +233,7 @@ def _memory_after(situation: Situation, memory: Memory, choice: CacheChoice, siz
         after = replace(after, rollout=Rollout(began=now, before=current.cache, forced=forced))
     if choice.change is not None:
         faded = level_after(after.cache_changes, 0.0, now, CHANGES_FADE).value or 0.0
-        changes = replace(after.cache_changes, value=faded + 1, at=now)
+        changes = replace(after.cache_changes, value=figure(faded + 1), at=now)
         return replace(after, cache_changes=changes, trial=on_trial(situation, choice.change, size))
     voluntary = size.workers < current.workers and situation.memory.operator.override is None
     return replace(after, trial=on_trial(situation, Change.SCALE_IN, size)) if voluntary else after

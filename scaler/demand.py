@@ -10,7 +10,7 @@ from scaler import freshness
 from scaler.fleet import Fleet
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
-from scaler.model.memory import Backlog, Demand, Level
+from scaler.model.memory import Backlog, Demand, Level, figure
 from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen
 
 LEVEL_TIME = timedelta(seconds=35)
@@ -29,6 +29,9 @@ SURPRISE_HORIZON = timedelta(seconds=30)
 
 LEARNING_TIME = timedelta(minutes=2)
 """The server's rates and the level both begin at nothing: so long their rise says nothing about the load."""
+
+LIMIT_TIME = timedelta(minutes=2)
+"""A queue at its limit says so only in the readings in which the limit just held a task back."""
 
 LEVELS_KEPT = 4
 LARGEST_MARGIN = 1.0
@@ -65,12 +68,13 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
     return Demand(
         since=demand.since if demand.since is not None or rate is None else at,
         arrivals_per_second=level,
-        busy_slots=level_after(demand.busy_slots, _busy_slots(seen, task_type), at, LEVEL_TIME),
+        busy_slots=level_after(demand.busy_slots, _all_busy_slots(seen, task_type), at, LEVEL_TIME),
         service_seconds=level_after(demand.service_seconds, service, at, SERVICE_TIME),
-        service_scv=scv if scv is not None else demand.service_scv,
+        service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=_surprised(demand, rate, at),
         levels_before=_levels(demand.levels_before, level, at),
         backlog=_backlog(demand, seen, task_type),
+        limited_at=at if any(queue.rate_limited for queue in _queues(seen, task_type)) else demand.limited_at,
     )
 
 
@@ -79,9 +83,9 @@ def level_after(level: Level, sample: float | None, at: datetime, time_constant:
     if sample is None:
         return level
     if level.value is None or level.at is None:
-        return Level(sample, at)
+        return Level(figure(sample), at)
     passed = max((at - level.at) / time_constant, 0.0)
-    return Level(level.value + (sample - level.value) * (1 - math.exp(-passed)), at)
+    return Level(figure(level.value + (sample - level.value) * (1 - math.exp(-passed))), at)
 
 
 def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
@@ -125,8 +129,9 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     if growth > 0 and busy and service:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
-    if service and demand.busy_slots.value:
+    if service and demand.busy_slots.value and task_type is TaskType.ACTIVITY:
         # Sampled histories of a young fleet tell of short tasks first; by Little's law as much arrives as is busy.
+        # Of workflow tasks, which last milliseconds, a momentary count of slots says next to nothing.
         rates.append(demand.busy_slots.value / service)
     rate = max(rates)
     waits = [each.schedule_to_start_seconds for each in times if each.schedule_to_start_seconds is not None]
@@ -144,7 +149,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         busy_slots=busy or 0,
         busy_known=all(total.beating >= total.ready for total in seen.totals) or (silent and sampled),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
-        rate_limited=any(queue.rate_limited for queue in queues),
+        rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
         learning=demand.since is None or moment.now - demand.since < LEARNING_TIME,
         quality=_worst(queues, moment.now),
     )
@@ -181,6 +186,12 @@ def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
     return sum(total.activity_slots_used for total in seen.totals)
 
 
+def _all_busy_slots(seen: Observation, task_type: TaskType) -> int | None:
+    """Occupied slots, if every ready worker tells: the part that some tell would pass for a fall of the load."""
+    everyone = all(total.beating >= total.ready for total in seen.totals)
+    return _busy_slots(seen, task_type) if everyone else None
+
+
 def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
     """The newest backlog, and its slope since the reading before."""
     known = [queue for queue in _queues(seen, task_type) if queue.backlog_tasks is not None and queue.at is not None]
@@ -192,7 +203,8 @@ def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
         return Backlog(tasks=tasks, at=at)
     if at - before.at < SHORTEST_GROWTH:
         return before
-    return Backlog(tasks=tasks, at=at, growth_per_second=(tasks - before.tasks) / (at - before.at).total_seconds())
+    growth = (tasks - before.tasks) / (at - before.at).total_seconds()
+    return Backlog(tasks=tasks, at=at, growth_per_second=figure(growth))
 
 
 def _levels(before: tuple[Level, ...], level: Level, at: datetime) -> tuple[Level, ...]:
@@ -214,7 +226,7 @@ def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float,
     decay = math.exp(-max((at - last) / SURPRISE_TIME, 0.0))
     counts = demand.surprises or (0.0,) * (len(SURPRISE_EDGES) + 1)
     bucket = bisect_left(SURPRISE_EDGES, surprise)
-    return tuple(round(count * decay + (index == bucket), 3) for index, count in enumerate(counts))
+    return tuple(round(count * decay + (index == bucket), 2) for index, count in enumerate(counts))
 
 
 def _quantile(surprises: tuple[float, ...]) -> float:

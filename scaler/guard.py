@@ -14,7 +14,7 @@ from scaler.capacity import UTILISATION_CAP
 from scaler.demand import level_after
 from scaler.judgement import in_vain
 from scaler.model.decision import Constraint, Reason
-from scaler.model.memory import Change, Recommendation, Turns
+from scaler.model.memory import Change, Recommendation, Turns, figure
 from scaler.situation import Situation
 
 HOLD_WINDOW = timedelta(minutes=10)
@@ -222,4 +222,4 @@ def turned(turns: Turns, before: int, after: int, now: datetime) -> Turns:
     up = after > before
     reversed_now = turns.at is not None and up != turns.up and now - turns.at <= REVERSAL_TIME
     faded = level_after(turns.reversals, 0.0, now, REVERSALS_FADE)
-    return Turns(up=up, at=now, reversals=replace(faded, value=(faded.value or 0.0) + reversed_now, at=now))
+    return Turns(up=up, at=now, reversals=replace(faded, value=figure((faded.value or 0.0) + reversed_now), at=now))

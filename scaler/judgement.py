@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
-from scaler.model.memory import Change, Embargo, Memory, Push, Trial
+from scaler.model.memory import Change, Embargo, Memory, Push, Trial, figure
 from scaler.situation import Situation
 
 SETTLES = timedelta(seconds=45)
@@ -73,7 +73,7 @@ def on_trial(situation: Situation, change: Change, after: Size) -> Trial:
         before=before,
         after=after,
         late_before=situation.late is not False,
-        arrivals_before=sum(load.arrivals_per_second for load in estimate.loads),
+        arrivals_before=figure(sum(load.arrivals_per_second for load in estimate.loads)),
         predicted_bytes=int(predicted) if predicted is not None else None,
     )
 
@@ -96,7 +96,7 @@ def pushed(situation: Situation, workers: int) -> Push | None:
     done = _done(situation)
     if push is not None or activity is None or done is None or workers <= situation.current.workers:
         return push
-    return Push(at=situation.now, workers_before=situation.current.workers, done_before=done)
+    return Push(at=situation.now, workers_before=situation.current.workers, done_before=figure(done))
 
 
 def effect_judged(situation: Situation) -> Memory:

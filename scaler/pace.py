@@ -8,6 +8,9 @@ from scaler.model.plan import LONGEST_TICK, SHORTEST_TICK, WakeAt
 from scaler.situation import EMERGENCY_FRACTION, Situation
 
 WATCHFUL_TICK = timedelta(seconds=15)
+IDLE_PER_SECOND = 0.01
+"""A level that fades never comes to nothing."""
+
 WATCH_MEMORY_FRACTION = 0.85
 FULL_SLOTS = 0.9
 """Part of the activity slots in use at which it is time to look again, though nothing waits yet."""
@@ -18,7 +21,7 @@ def until(situation: Situation, *, busy: bool) -> datetime:
     now, estimate = situation.now, situation.estimate
     if busy or estimate.starting or estimate.restarting or any(load.backlog_tasks for load in estimate.loads):
         length = SHORTEST_TICK
-    elif any(load.arrivals_per_second for load in estimate.loads):
+    elif any(load.arrivals_per_second > IDLE_PER_SECOND for load in estimate.loads):
         length = WATCHFUL_TICK
     else:
         length = LONGEST_TICK
@@ -50,5 +53,6 @@ def wake(situation: Situation, size: Size) -> WakeAt:
         backlog_age_seconds=min(objectives, default=None),
         activity_slots_used=slots,
         ready_below=estimate.ready or None,
-        ready_at_least=size.workers if estimate.ready < size.workers else None,
+        # Only a rollout waits for workers; any wake makes the next one wait, and a growing backlog can't.
+        ready_at_least=size.workers if situation.rolling and estimate.ready < size.workers else None,
     )

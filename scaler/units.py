@@ -32,12 +32,14 @@ _SIZE_FACTORS = {
 def parse_duration(text: str) -> timedelta:
     """Read `1h30m`, `200ms` or ISO 8601 (`PT1M`); ValueError with what is allowed otherwise."""
     text = text.strip()
-    if (match := _DURATION.fullmatch(text)) is not None:
-        amounts = zip(_DURATION_UNITS, match.groups(), strict=True)
-        return timedelta(**{unit: float(amount) for unit, amount in amounts if amount is not None})
     try:
+        if (match := _DURATION.fullmatch(text)) is not None:
+            amounts = zip(_DURATION_UNITS, match.groups(), strict=True)
+            return timedelta(**{unit: float(amount) for unit, amount in amounts if amount is not None})
         if text.startswith("P"):
             return _ISO_DURATION.validate_python(text)
+    except OverflowError:
+        raise ValueError(f"a duration has at most {timedelta.max.days} days") from None
     except ValidationError:
         pass
     raise ValueError("a duration is written 30s, 5m, 1h30m, 200ms or in ISO 8601 (PT30S)")
@@ -48,7 +50,10 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError("a size is written 512Mi, 2Gi, 500M or in plain bytes")
-    return int(float(match[1]) * _SIZE_FACTORS[match[2]])
+    try:
+        return int(float(match[1]) * _SIZE_FACTORS[match[2]])
+    except OverflowError:
+        raise ValueError("a size has at most 300 digits") from None
 
 
 def format_duration(value: timedelta) -> str:

@@ -6,6 +6,11 @@ from datetime import datetime
 from scaler.model.common import Size, TolerantEnum
 
 
+def figure(value: float) -> float:
+    """Six digits: finer than any estimate, and a third of the length on the wire."""
+    return float(f"{value:.6g}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
     """Sizes are left alone until `until`, or until `resume`."""
@@ -64,7 +69,8 @@ class Demand:
     """What is remembered of one task type.
 
     `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.demand`;
-    `levels_before` are what they are measured against; `since` is when arrivals were first seen.
+    `levels_before` are what they are measured against; `since` is when arrivals were first seen, `limited_at` when a
+    rate limit of the queue last held them back.
     """
 
     since: datetime | None = None
@@ -75,6 +81,7 @@ class Demand:
     surprises: tuple[float, ...] = ()
     levels_before: tuple[Level, ...] = ()
     backlog: Backlog = Backlog()
+    limited_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,9 @@ class State:
             log = (*self.decisions[:-1], replace(last, repeated=last.repeated + 1))
         else:
             log = (*self.decisions, newest)[-DECISIONS_KEPT:]
-        return replace(self, memory=memory, decision=decision, decisions=log)
+        # The names of workers are in the plan already, a hundred of them maybe.
+        kept = replace(decision, plan=replace(decision.plan, replace=(), victims=()))
+        return replace(self, memory=memory, decision=kept, decisions=log)
 
     def sent(self, plan: Plan, now: datetime) -> "State":
         """After a plan was handed to the target; until its echo it counts as maybe carried out."""
@@ -84,6 +86,11 @@ class State:
             return False
         return not stop.drain or sum(total.workers for total in seen.totals) == 0
 
+    @property
+    def overtaken(self) -> bool:
+        """Whether the target's record is ahead of this workflow, as after a reset; the next plan is above it."""
+        return self.observation is not None and self.observation.applied.outcome is StepOutcome.REFUSED_GENERATION
+
     def carries(self, generation: Generation) -> bool:
         """Whether the target has confirmed this plan or a later one."""
         return self.observation is not None and self.observation.applied.settled and self._answered(generation)
@@ -91,6 +98,8 @@ class State:
     def failed(self, generation: Generation) -> str | None:
         """Why the target did not take this plan or a later one, if it has answered and did not."""
         if self.observation is None or self.observation.applied.settled or not self._answered(generation):
+            return None
+        if self.overtaken:
             return None
         applied = self.observation.applied
         return applied.detail or applied.outcome.value.replace("_", " ")

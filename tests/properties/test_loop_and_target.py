@@ -78,6 +78,7 @@ class LoopAndTarget(RuleBasedStateMachine):
                 process_id=worker.process_id,
                 queue="agents",
                 at=self.now,
+                started_at=self.now - timedelta(seconds=55),
                 interval_seconds=2.0,
                 workflow=SlotsSeen(used=0, total=100, tasks_per_second=1.0),
                 activity=slots,

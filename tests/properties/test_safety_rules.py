@@ -29,6 +29,7 @@ from tests.support.plausible import SERVICE_SECONDS, TICK, Life, Step, lives
 from tests.support.strategies import LIMIT_BYTES, NOW, declared, fleets, observations
 
 MEMORY_BYTES = 4 * 1024
+MEMORY_JSON = TypeAdapter(Memory)
 
 
 def ceiling(fleet: Fleet) -> int:
@@ -181,11 +182,11 @@ def an_unconfirmed_plan_is_only_built_on_upwards(step: Step) -> None:
 
 
 def memory_stays_small_and_ticks_end(step: Step) -> None:
-    written = TypeAdapter(Memory).dump_json(step.after)
+    written = MEMORY_JSON.dump_json(step.after)
 
     assert step.now <= step.decision.plan.until <= step.now + LONGEST_TICK
     assert len(written) <= MEMORY_BYTES
-    assert TypeAdapter(Memory).validate_json(written) == step.after
+    assert MEMORY_JSON.validate_json(written) == step.after
 
 
 Rule = Callable[[Step], None]
