@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from temporalio import activity
 from temporalio.client import Client
 
-from activities.requests import CHECK_TARGET, FLEET_MEMO, CheckTarget, FleetMemo, Verdict
+from activities.requests import CHECK_TARGET, CheckTarget, FleetMemo, Verdict
+from activities.running_fleets import RunningFleets
 from activities.schedule import is_zone
 from activities.targets.contract import Target
 from scaler.door import Problem, Refused, read_fleet
 from scaler.fleet import NAME_PATTERN, Fleet, TargetKind
 
-RUNNING_FLEETS = 'WorkflowType="ScaleFleet" AND ExecutionStatus="Running"'
 FIXED_FOR_LIFE = ("name", "target", "temporal")
 
 
@@ -21,7 +21,7 @@ class TargetChecker:
     """Decides whether a fleet may run, with every reason why not."""
 
     def __init__(self, client: Client, targets: Mapping[TargetKind, Target], id_prefix: str) -> None:
-        self._client = client
+        self._running = RunningFleets(client)
         self._targets = targets
         self._id_prefix = id_prefix
 
@@ -59,12 +59,9 @@ class TargetChecker:
     async def _beside_other_fleets(self, fleet: Fleet) -> list[Problem]:
         """Two fleets on one queue would each count the whole of its load, unless both say what part is theirs."""
         problems: list[Problem] = []
-        async for execution in self._client.list_workflows(RUNNING_FLEETS):
-            if not execution.id.startswith(f"{self._id_prefix}/"):
-                continue
-            other = await execution.memo_value(FLEET_MEMO, default=None, type_hint=FleetMemo)
-            if other is not None and other.name != fleet.name:
-                problems += _collisions(fleet, other)
+        for other in await self._running.read():
+            if other.workflow_id.startswith(f"{self._id_prefix}/") and other.memo.name != fleet.name:
+                problems += _collisions(fleet, other.memo)
         return problems
 
 

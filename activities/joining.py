@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from activities.sources.heartbeats import Heartbeat, SlotsSeen
 from activities.targets.contract import TargetLook, TargetWorker
@@ -12,15 +12,18 @@ from scaler.model.observation import MAX_WORKER_ROWS, WorkerSeen, WorkerState, W
 WORKFLOW_CORES = {"temporal-python": 1.0}
 """Cores that an SDK's workflow tasks can use in one process; CPython's lock leaves one. Others take what there is."""
 
+LONGEST_START = timedelta(minutes=10)
+
 FULLEST_ROWS = 10
 """Rows kept for the fullest workers of a fleet that is too large for a row each; the rest are the idlest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Every worker of the target, and the heartbeats that belong to none of them."""
+    """Every worker of the target, their identities, and the heartbeats that belong to none of them."""
 
     workers: tuple[WorkerSeen, ...]
+    identities: frozenset[str]
     others: tuple[Heartbeat, ...]
 
 
@@ -29,12 +32,16 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime) -> Joined:
     by_place: dict[tuple[str, int | None], list[Heartbeat]] = defaultdict(list)
     for beat in beats:
         by_place[beat.host_name, None if look.own_hosts else beat.process_id].append(beat)
-    rows = []
+    rows: list[WorkerSeen] = []
+    own: list[Heartbeat] = []
     for worker in look.workers:
         place = (worker.host_name, None if look.own_hosts else worker.process_id)
         alone = worker.process_id is None and not look.own_hosts
-        rows.append(worker.seen if alone else _row(worker, by_place.pop(place, []), now))
-    return Joined(tuple(rows), tuple(beat for left in by_place.values() for beat in left))
+        beats_of_it = [] if alone else by_place.pop(place, [])
+        own += beats_of_it
+        rows.append(_row(worker, beats_of_it, now))
+    others = tuple(beat for left in by_place.values() for beat in left)
+    return Joined(tuple(rows), frozenset(beat.identity for beat in own), others)
 
 
 def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerSeen:
@@ -45,6 +52,7 @@ def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerS
     caches = [beat for beat in beats if beat.cached is not None]
     return replace(
         worker.seen,
+        started_in_seconds=_started_in_seconds(worker.seen, beats, now),
         heartbeat_age_seconds=(now - min(beat.at for beat in beats)).total_seconds(),
         caches=len(caches),
         cached=sum(beat.cached or 0 for beat in caches),
@@ -57,6 +65,19 @@ def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerS
         cache_hits_per_second=_sum(beat.cache_hits_per_second for beat in caches),
         cache_misses_per_second=_sum(beat.cache_misses_per_second for beat in caches),
     )
+
+
+def _started_in_seconds(worker: WorkerSeen, beats: list[Heartbeat], now: datetime) -> float | None:
+    """From the start of the worker's process until it polled; the target's own figure where it has one.
+
+    Beats of the process before, in a place where it was restarted, are from before this one's start. A process that
+    has replaced what polls in it, to change its cache, began to poll long after it was ready.
+    """
+    if worker.started_in_seconds is not None:
+        return worker.started_in_seconds
+    began = now - timedelta(seconds=worker.age_seconds)
+    took = min((beat.started_at - began).total_seconds() for beat in beats)
+    return took if 0 <= took <= LONGEST_START.total_seconds() else None
 
 
 def _total(slots: list[SlotsSeen]) -> int | None:
@@ -120,16 +141,6 @@ def rows_kept(workers: Sequence[WorkerSeen]) -> tuple[WorkerSeen, ...]:
     others = [worker for worker in workers if worker.name not in kept]
     idlest = sorted(others, key=lambda worker: worker.activity_slots_used or 0)[: MAX_WORKER_ROWS - FULLEST_ROWS]
     return (*fullest, *idlest)
-
-
-def strangers(joined: Joined, pollers: frozenset[str], now: datetime) -> tuple[str, ...]:
-    """Identities that poll the fleet's queues and are none of its workers: capacity that nobody here controls.
-
-    A worker that just died beats no more, but its last beat looks alive for three of its intervals; so only one
-    that has beaten within one and a half of them counts.
-    """
-    alive = {beat.identity for beat in joined.others if (now - beat.at).total_seconds() < 1.5 * beat.interval_seconds}
-    return tuple(sorted(alive & pollers))
 
 
 def workflow_cores(beats: Iterable[Heartbeat]) -> float | None:

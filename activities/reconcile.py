@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.joining import join, rows_kept, strangers, totals, workflow_cores
+from activities.joining import join, rows_kept, totals, workflow_cores
+from activities.recollection import Recollections, Sighting
 from activities.requests import RECONCILE, Reconcile
 from activities.schedule import schedule_at
 from activities.sources.signals import SignalSource
@@ -46,6 +47,7 @@ class Reconciler:
     def __init__(self, targets: Mapping[TargetKind, Target], signals: SignalSource) -> None:
         self._targets = targets
         self._signals = signals
+        self._recollections = Recollections()
         self._watches: dict[Owner, _Watch] = {}
         self._leaving = asyncio.Event()
 
@@ -129,6 +131,9 @@ class Reconciler:
         look, signals = await asyncio.gather(self._look(fleet), self._signals.read(fleet))
         now = datetime.now(UTC)
         joined = join(look.found, signals.heartbeats, now)
+        sighting = Sighting(look.found, joined, signals.pollers, now)
+        recalled = self._recollections.recall(request.stamp.owner, sighting)
+        suspects = self._signals.suspects(fleet, look.found.exits)
         rows = rows_kept(joined.workers)
         return Observation(
             observed_at=now,
@@ -140,11 +145,12 @@ class Reconciler:
             replay=signals.replay,
             workers=rows,
             totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
-            exits=look.found.exits,
-            strangers=strangers(joined, signals.pollers, now),
+            exits=recalled.exits(look.found.exits),
+            strangers=recalled.strangers(sighting),
+            suspects=suspects.workflow_ids,
             workflow_cores=workflow_cores(signals.heartbeats),
             schedule=schedule_at(fleet.schedule, now),
-            faults=(*look.faults, *signals.faults),
+            faults=(*look.faults, *signals.faults, *suspects.faults),
         )
 
     async def _look(self, fleet: Fleet) -> "_Look":

@@ -1,26 +1,36 @@
-"""What workers say of themselves: slots, caches, work done. One list call reads all workers of a queue.
+"""What workers say of themselves: slots, caches, work done. One list call reads the workers of many queues.
 
 The list keeps killed workers as running for minutes, so only the age of a heartbeat counts.
 """
 
+import re
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from google.protobuf.duration_pb2 import Duration
-from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerSlotsInfo
+from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerPollerInfo, WorkerSlotsInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkerRequest, ListWorkersRequest, ListWorkersResponse
 from temporalio.client import Client
 
 from activities.sources.gate import Gate
+from activities.sources.paced import Kept, Paced
 
+SHORTEST_INTERVAL = timedelta(seconds=2)
 LIST_AGE = timedelta(minutes=5)
 BEATS_MISSED = 3
 """A worker that missed so many of its own intervals is not there any more."""
+
+SHORTEST_BEAT_SECONDS = 0.9
+"""The SDKs allow no shorter interval than a second. A beat that comes sooner after the start (some send one) was sent
+before all that polls had begun: it tells of no slots where there are some."""
 
 FIXED_SLOTS = "Fixed"
 """The only slot supplier whose free slots are known; the others report none free."""
 
 LIST_PAGE = 200
+QUEUES_PER_CALL = 40
+"""The server goes through all workers of the namespace for every call, however few it returns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,7 @@ class Heartbeat:
     process_id: int | None
     queue: str
     at: datetime
+    started_at: datetime  # when it began to poll
     interval_seconds: float
     workflow: SlotsSeen | None
     activity: SlotsSeen | None
@@ -52,7 +63,11 @@ class Heartbeat:
 
     def fresh(self, now: datetime) -> bool:
         """Whether its worker can be taken as alive."""
-        return (now - self.at).total_seconds() <= BEATS_MISSED * max(self.interval_seconds, 1.0)
+        return self.beats_missed(now) <= BEATS_MISSED
+
+    def beats_missed(self, now: datetime) -> float:
+        """For how many of its intervals it has been silent."""
+        return (now - self.at).total_seconds() / self.interval_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +77,67 @@ class _CacheCount:
     misses: int
 
 
+Beats = tuple[Heartbeat, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerQueue:
+    """One task queue in one namespace."""
+
+    namespace: str
+    queue: str
+
+
 class HeartbeatSource:
     """Reads worker heartbeats through one client; counters become rates between two beats of one worker."""
 
     def __init__(self, client: Client, gate: Gate) -> None:
         self._service = client.workflow_service
         self._gate = gate
+        self._paced = Paced(self._fetch, self._interval_seconds, batch=QUEUES_PER_CALL)
         self._counts: dict[str, tuple[_CacheCount, _CacheCount]] = {}
 
-    async def read(self, namespace: str, queue: str) -> tuple[Heartbeat, ...]:
-        """All fresh heartbeats of a queue's workers; `SourceUnavailable` where the server does not answer."""
+    async def read(self, key: WorkerQueue) -> Kept[Beats]:
+        """The newest fresh heartbeats of a queue's workers; what was read before ages meanwhile."""
+        kept = await self._paced.read(key)
+        if kept.value is None:
+            return Kept((), kept.fault or "not read yet")
+        now = datetime.now(UTC)
+        return Kept(tuple(beat for beat in kept.value if beat.fresh(now)), kept.fault)
+
+    def _interval_seconds(self, beats: Beats | None) -> float:
+        """Half the shortest interval of a worker: a reading is then at most half a beat late."""
+        half_a_beat = min((beat.interval_seconds for beat in beats or ()), default=0.0) / 2
+        round_time = self._gate.budget.round_time(self, len(self._paced) / QUEUES_PER_CALL)
+        return max(SHORTEST_INTERVAL.total_seconds(), half_a_beat, round_time.total_seconds())
+
+    async def _fetch(self, keys: Sequence[WorkerQueue]) -> dict[WorkerQueue, Beats]:
+        queues: dict[str, set[str]] = defaultdict(set)
+        for key in keys:
+            queues[key.namespace].add(key.queue)
+        found: dict[WorkerQueue, list[Heartbeat]] = {key: [] for key in keys}
+        for namespace, names in queues.items():
+            for beat in await self._list(namespace, names):
+                if (key := WorkerQueue(namespace, beat.queue)) in found:
+                    found[key].append(beat)
+        return {key: tuple(beats) for key, beats in found.items()}
+
+    async def _list(self, namespace: str, queues: set[str]) -> list[Heartbeat]:
         now = datetime.now(UTC)
         since = (now - LIST_AGE).isoformat().replace("+00:00", "Z")
-        quoted = queue.replace("'", "''")
-        query = f"TaskQueue = '{quoted}' AND WorkerStatus = 'Running' AND HeartbeatTime > '{since}'"
+        of_queues = " OR ".join(_of_queue(queue) for queue in sorted(queues))
+        query = f"WorkerStatus = 'Running' AND HeartbeatTime > '{since}' AND ({of_queues})"
         beats: list[Heartbeat] = []
         token = b""
         while True:
             request = ListWorkersRequest(namespace=namespace, query=query, page_size=LIST_PAGE, next_page_token=token)
             answer = await self._gate.call(self._service.list_workers, request)
-            beats += [self._read(beat) for beat in await self._whole(namespace, answer)]
+            read = [self._read(beat) for beat in await self._whole(namespace, answer)]
+            beats += [beat for beat in read if beat is not None]
             if not (token := answer.next_page_token):
                 break
         self._forget(now)
-        return tuple(beat for beat in beats if beat.fresh(now))
+        return beats
 
     async def _whole(self, namespace: str, answer: ListWorkersResponse) -> list[WorkerHeartbeat]:
         """The heartbeats of a page; servers that list workers without them are asked for each."""
@@ -98,10 +150,13 @@ class HeartbeatSource:
         answers = [await self._gate.call(self._service.describe_worker, request) for request in requests]
         return [described.worker_info.worker_heartbeat for described in answers]
 
-    def _read(self, beat: WorkerHeartbeat) -> Heartbeat:
-        interval = _seconds(beat.elapsed_since_last_heartbeat)
-        at = beat.heartbeat_time.ToDatetime(UTC)
-        polls_workflows = beat.HasField("workflow_poller_info")
+    def _read(self, beat: WorkerHeartbeat) -> Heartbeat | None:
+        at, started_at = beat.heartbeat_time.ToDatetime(UTC), beat.start_time.ToDatetime(UTC)
+        interval = _interval_seconds(beat, at, started_at)
+        if interval is None:
+            return None
+        polls_workflows = _polls(beat.workflow_poller_info, beat.workflow_task_slots_info)
+        polls_activities = _polls(beat.activity_poller_info, beat.activity_task_slots_info)
         hits, misses = self._cache_rates(beat, at) if polls_workflows else (None, None)
         return Heartbeat(
             instance_key=beat.worker_instance_key,
@@ -110,9 +165,10 @@ class HeartbeatSource:
             process_id=int(beat.host_info.process_id) if beat.host_info.process_id.isdigit() else None,
             queue=beat.task_queue,
             at=at,
+            started_at=started_at,
             interval_seconds=interval,
             workflow=_slots(beat.workflow_task_slots_info, interval) if polls_workflows else None,
-            activity=_slots(beat.activity_task_slots_info, interval) if beat.HasField("activity_poller_info") else None,
+            activity=_slots(beat.activity_task_slots_info, interval) if polls_activities else None,
             cached=beat.current_sticky_cache_size if polls_workflows else None,
             sdk=beat.sdk_name,
             cache_hits_per_second=hits,
@@ -137,13 +193,29 @@ class HeartbeatSource:
 
 def _slots(info: WorkerSlotsInfo, interval_seconds: float) -> SlotsSeen:
     known = info.slot_supplier_kind == FIXED_SLOTS
-    rate = info.last_interval_processed_tasks / interval_seconds if interval_seconds > 0 else None
     return SlotsSeen(
         used=info.current_used_slots,
         total=info.current_used_slots + info.current_available_slots if known else None,
-        tasks_per_second=rate,
+        tasks_per_second=info.last_interval_processed_tasks / interval_seconds,
     )
 
 
-def _seconds(duration: Duration) -> float:
-    return duration.ToTimedelta().total_seconds()
+def _polls(pollers: WorkerPollerInfo, slots: WorkerSlotsInfo) -> bool:
+    """Whether it polls for this kind of task: one that does not reports all zeros, like a free worker without slots."""
+    return bool(pollers.current_pollers or slots.current_available_slots or slots.current_used_slots)
+
+
+def _interval_seconds(beat: WorkerHeartbeat, at: datetime, started_at: datetime) -> float | None:
+    """How often it beats. The first beat names no earlier one, and comes one interval after the start."""
+    if beat.HasField("elapsed_since_last_heartbeat"):
+        return max(beat.elapsed_since_last_heartbeat.ToTimedelta().total_seconds(), SHORTEST_BEAT_SECONDS)
+    since_start = (at - started_at).total_seconds()
+    return since_start if since_start >= SHORTEST_BEAT_SECONDS else None
+
+
+def _of_queue(queue: str) -> str:
+    """The condition that a worker polls it; of a name with a quote in it the server compares only what comes before."""
+    plain = re.match(r"[^'\"\\\x00-\x1f]*", queue)
+    if plain is None or plain.end() == len(queue):
+        return f"TaskQueue = '{queue}'"
+    return f"TaskQueue starts_with '{plain.group()}'"

@@ -5,12 +5,13 @@ only finished tasks show, so a queue that has stopped moving is seen by the age 
 """
 
 import asyncio
+import logging
 import math
 import random
 from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
@@ -24,42 +25,73 @@ from temporalio.client import Client
 from activities.sources.gate import Gate, SourceUnavailable
 from activities.sources.history_events import ActivitySample, RunSample, WorkflowTaskSample, sampled
 from scaler.fleet import Fleet, Switch
+from scaler.freshness import HISTORIES
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, Fault, ReplaySeen, TaskTimesSeen
 
 RUNS_PER_SAMPLE = 10
 EVENTS_PER_RUN = 50
 SHORTEST_INTERVAL = timedelta(seconds=20)
-SHARE_OF_BUDGET = 0.3
-"""The part of the call budget that sampling histories may take, over all queues."""
+QUEUES_AT_ONCE = 4
+"""Queues that are sampled at the same time: with more, none of many would be done before all are."""
+
+SHORTEST_RETRY = timedelta(seconds=5)
+FORGOTTEN = timedelta(minutes=10)
 
 LATENCY_WINDOW = timedelta(minutes=2)
 SERVICE_WINDOW = timedelta(minutes=15)
 KEPT_TASKS = 2000
 KEPT_RUNS = 300
-THE_BEGINNING = datetime.min.replace(tzinfo=UTC)
 FEWEST_WAITS = 5
-"""With fewer recent waits their percentile is an anecdote."""
+"""With fewer recent tasks a percentile is an anecdote."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What is kept of a run, as it was when it was read: what it has done since nobody knows."""
+
+    sample: RunSample
+    read_at: datetime
+
+    @property
+    def silence_seconds(self) -> float | None:
+        """For how long it had had no workflow task; None for a closed one."""
+        newest = self.sample.newest
+        return None if newest is None or self.sample.closed else max((self.read_at - newest).total_seconds(), 0.0)
 
 
 @dataclass(slots=True)
 class _Samples:
     """What is kept of one queue's runs; of a run that is read again only what is new."""
 
+    asked_at: datetime | None = None
     read_at: datetime | None = None
     fault: Fault | None = None
     workflow_tasks: deque[WorkflowTaskSample] = field(default_factory=lambda: deque(maxlen=KEPT_TASKS))
     activities: deque[ActivitySample] = field(default_factory=lambda: deque(maxlen=KEPT_TASKS))
-    runs: OrderedDict[str, RunSample] = field(default_factory=OrderedDict)
+    runs: OrderedDict[str, _Run] = field(default_factory=OrderedDict)
 
-    def add(self, run_id: str, run: RunSample) -> None:
-        """Take in one run's tail."""
-        earlier = self.runs.pop(run_id, None)
-        known_until = earlier.newest if earlier is not None and earlier.newest is not None else THE_BEGINNING
-        self.workflow_tasks += [task for task in run.workflow_tasks if task.scheduled_at > known_until]
-        self.activities += [task for task in run.activities if task.scheduled_at > known_until]
-        self.runs[run_id] = run
+    def known_until(self, run_id: str) -> int:
+        """The last event of the run that was read before."""
+        run = self.runs.get(run_id)
+        return run.sample.last_event_id if run is not None else 0
+
+    def add(self, run_id: str, run: RunSample, read_at: datetime) -> None:
+        """Take in what is new of one run."""
+        self.workflow_tasks += run.workflow_tasks
+        self.activities += run.activities
+        self.runs.pop(run_id, None)
+        self.runs[run_id] = _Run(replace(run, workflow_tasks=(), activities=()), read_at)
         while len(self.runs) > KEPT_RUNS:
+            self.runs.popitem(last=False)
+
+    def forget(self, now: datetime) -> None:
+        """Drop what is too old to say anything."""
+        while self.workflow_tasks and now - self.workflow_tasks[0].scheduled_at > HISTORIES.usable:
+            self.workflow_tasks.popleft()
+        while self.activities and now - self.activities[0].scheduled_at > HISTORIES.usable:
+            self.activities.popleft()
+        while self.runs and now - next(iter(self.runs.values())).read_at > HISTORIES.usable:
             self.runs.popitem(last=False)
 
 
@@ -80,6 +112,7 @@ class HistorySource:
         self._gate = gate
         self._samples: dict[tuple[str, str], _Samples] = {}
         self._sampling: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(QUEUES_AT_ONCE)
         self._random = random.Random()  # noqa: S311 (which runs are sampled is no secret)
 
     def read(self, namespace: str, fleet: Fleet) -> HistoryReading:
@@ -89,21 +122,34 @@ class HistorySource:
         now = datetime.now(UTC)
         queues = fleet.signals.history_queues or tuple(queue.name for queue in fleet.task_queues)
         samples = [self._refreshed(namespace, queue, now) for queue in queues]
+        times = (
+            _task_times(samples, queue.name, task_type, fleet.objective.percentile)
+            for queue in fleet.task_queues
+            for task_type in queue.types
+        )
         return HistoryReading(
-            task_times=tuple(
-                _task_times(samples, queue.name, task_type, fleet.objective.percentile)
-                for queue in fleet.task_queues
-                for task_type in queue.types
-            ),
+            task_times=tuple(self._of_late(each, now) for each in times),
             replay=_replay(samples),
             faults=tuple(each.fault for each in samples if each.fault is not None),
         )
 
+    def _of_late(self, times: TaskTimesSeen, now: datetime) -> TaskTimesSeen:
+        """Without waits that are over: tasks of a queue that is idle now, or stands still, are late no more or still.
+
+        Its backlog tells which.
+        """
+        if times.at is not None and now - times.at <= max(LATENCY_WINDOW, 2 * self._interval):
+            return times
+        return replace(times, schedule_to_start_seconds=None)
+
     def _refreshed(self, namespace: str, queue: str, now: datetime) -> _Samples:
         key = (namespace, queue)
         samples = self._samples.setdefault(key, _Samples())
-        due = samples.read_at is None or now - samples.read_at >= self._interval
+        samples.asked_at = now
+        interval = self._interval if samples.fault is None else max(SHORTEST_RETRY, self._interval / 4)
+        due = samples.read_at is None or now - samples.read_at >= interval
         if due and key not in self._sampling:
+            self._forget(now)
             samples.read_at = now
             self._sampling[key] = asyncio.create_task(self._sample(key, samples))
         return samples
@@ -112,16 +158,26 @@ class HistorySource:
     def _interval(self) -> timedelta:
         """Long enough that all queues together stay within their share of the budget."""
         calls = len(self._samples) * (RUNS_PER_SAMPLE + len(_QUERIES))
-        return max(SHORTEST_INTERVAL, timedelta(seconds=calls / (SHARE_OF_BUDGET * self._gate.calls_per_second)))
+        return max(SHORTEST_INTERVAL, self._gate.budget.sampling_time(calls))
+
+    def _forget(self, now: datetime) -> None:
+        for key in [key for key, samples in self._samples.items() if now - (samples.asked_at or now) > FORGOTTEN]:
+            del self._samples[key]
 
     async def _sample(self, key: tuple[str, str], samples: _Samples) -> None:
         try:
-            for run in await self._runs(*key):
-                samples.add(run.run_id, await self._tail(key[0], run))
+            async with self._turns:
+                for run in await self._runs(*key):
+                    read = await self._tail(key[0], run, samples.known_until(run.run_id))
+                    samples.add(run.run_id, read, datetime.now(UTC))
             samples.fault = None
         except SourceUnavailable as error:
             samples.fault = Fault(f"histories of {key[1]}", str(error))
+        except Exception as error:
+            logging.getLogger(__name__).exception("Sampling histories of %s failed", key[1])
+            samples.fault = Fault(f"histories of {key[1]}", f"{type(error).__name__} in the controller; see its log")
         finally:
+            samples.forget(datetime.now(UTC))
             del self._sampling[key]
 
     async def _runs(self, namespace: str, queue: str) -> list[WorkflowExecution]:
@@ -136,16 +192,16 @@ class HistorySource:
                 before=_text(before),
             )
             request = ListWorkflowExecutionsRequest(namespace=namespace, query=text, page_size=share)
-            answer = await self._gate.call(self._service.list_workflow_executions, request)
+            answer = await self._gate.call_for_sampling(self._service.list_workflow_executions, request)
             found |= {info.execution.run_id: info.execution for info in answer.executions}
         return list(found.values())
 
-    async def _tail(self, namespace: str, run: WorkflowExecution) -> RunSample:
+    async def _tail(self, namespace: str, run: WorkflowExecution, known_until: int) -> RunSample:
         request = GetWorkflowExecutionHistoryReverseRequest(
             namespace=namespace, execution=run, maximum_page_size=EVENTS_PER_RUN
         )
-        answer = await self._gate.call(self._service.get_workflow_execution_history_reverse, request)
-        return sampled(answer.history.events)
+        answer = await self._gate.call_for_sampling(self._service.get_workflow_execution_history_reverse, request)
+        return sampled(answer.history.events, known_until)
 
 
 _QUERIES = {
@@ -162,25 +218,28 @@ def _text(moment: datetime) -> str:
 
 def _task_times(samples: Iterable[_Samples], queue: str, task_type: TaskType, percentile: float) -> TaskTimesSeen:
     """Waits of the last minutes, service times of the last quarter of an hour."""
-    tasks: list[WorkflowTaskSample] | list[ActivitySample]
-    if task_type is TaskType.WORKFLOW:
-        tasks = [task for each in samples for task in each.workflow_tasks if task.sticky or task.queue == queue]
-    else:
-        tasks = [task for each in samples for task in each.activities if task.queue == queue]
+    kept: Iterable[WorkflowTaskSample | ActivitySample] = (
+        task
+        for each in samples
+        for task in (each.workflow_tasks if task_type is TaskType.WORKFLOW else each.activities)
+        if task.queue == queue
+    )
+    tasks = list(kept)
     newest = max((task.scheduled_at for task in tasks), default=None)
     if newest is None:
         return TaskTimesSeen(queue=queue, task_type=task_type)
-    waits = sorted(task.waited_seconds for task in tasks if newest - task.scheduled_at <= LATENCY_WINDOW)
+    recent = [task for task in tasks if newest - task.scheduled_at <= LATENCY_WINDOW]
+    waits = sorted(task.waited_seconds for task in recent if task.waited_seconds is not None)
     ran = [task.ran_seconds for task in tasks if newest - task.scheduled_at <= SERVICE_WINDOW]
     mean = fmean(ran)
     variance = fmean((each - mean) ** 2 for each in ran)
     return TaskTimesSeen(
         at=newest,
-        quality=Quality.FRESH if len(waits) >= FEWEST_WAITS else Quality.STALE,
+        quality=Quality.FRESH if len(recent) >= FEWEST_WAITS else Quality.STALE,
         queue=queue,
         task_type=task_type,
         samples=len(ran),
-        schedule_to_start_seconds=waits[min(len(waits) - 1, math.ceil(len(waits) * percentile / 100) - 1)],
+        schedule_to_start_seconds=_percentile(waits, percentile),
         service_mean_seconds=mean,
         service_scv=variance / mean**2 if mean > 0 else None,
     )
@@ -195,7 +254,7 @@ def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
     sticky = [task for task in recent if task.sticky]
     replayed = [task for task in recent if task.replayed_events]
     runs = [run for each in samples for run in each.runs.values()]
-    silences = [(newest - run.newest).total_seconds() for run in runs if run.newest is not None and not run.closed]
+    silences = (run.silence_seconds for run in runs)
     return ReplaySeen(
         at=newest,
         quality=Quality.FRESH,
@@ -204,10 +263,15 @@ def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
         normal_samples=len(replayed),
         normal_seconds=fmean(task.ran_seconds for task in replayed) if replayed else None,
         events=fmean(task.replayed_events for task in replayed) if replayed else None,
-        gaps=_in_buckets(gap for run in runs for gap in run.gaps_seconds),
-        silences=_in_buckets(silences),
-        closed=sum(run.closed for run in runs),
+        gaps=_in_buckets(gap for run in runs for gap in run.sample.gaps_seconds),
+        silences=_in_buckets(silence for silence in silences if silence is not None),
+        closed=sum(run.sample.closed for run in runs),
     )
+
+
+def _percentile(waits: Sequence[float], percentile: float) -> float | None:
+    """The smallest wait that so many per cent do not exceed; None where no task was queued at all."""
+    return waits[min(len(waits) - 1, math.ceil(len(waits) * percentile / 100) - 1)] if waits else None
 
 
 def _in_buckets(times_seconds: Iterable[float]) -> tuple[int, ...]:

@@ -1,6 +1,6 @@
 """What the events of one workflow run tell of its tasks: times and sizes only, payloads are never looked at. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -21,6 +21,9 @@ RUN_ENDS = (
 )
 """How a run ends with its worker's knowledge. One that was terminated or timed out stays in the cache."""
 
+SHORTEST_QUEUED_SECONDS = 0.001
+"""A task that started sooner was never in a queue: an eager activity starts in the transaction that schedules it."""
+
 FIRST_SCHEDULED_EVENT = 2
 """Event id of a run's first workflow task; before it there is nothing to replay."""
 
@@ -29,16 +32,12 @@ FIRST_SCHEDULED_EVENT = 2
 class WorkflowTaskSample:
     """One completed first attempt of a workflow task."""
 
-    queue: str | None  # None for a sticky one: its queue's name says only which worker it was
+    queue: str  # of a sticky one, the queue that its worker polls besides
+    sticky: bool  # it was done by the worker that had the run in its cache
     scheduled_at: datetime
     waited_seconds: float
     ran_seconds: float
     replayed_events: int  # 0 where the run was in a cache, or had no history yet
-
-    @property
-    def sticky(self) -> bool:
-        """Whether it went to the worker that had the run in its cache."""
-        return self.queue is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ class ActivitySample:
 
     queue: str
     scheduled_at: datetime
-    waited_seconds: float
+    waited_seconds: float | None  # None where it was started without having been queued
     ran_seconds: float
 
 
@@ -59,39 +58,52 @@ class RunSample:
     activities: tuple[ActivitySample, ...] = ()
     gaps_seconds: tuple[float, ...] = ()
     newest: datetime | None = None  # when its newest workflow task was scheduled
+    last_event_id: int = 0
     closed: bool = False
 
 
-def sampled(events: Iterable[HistoryEvent]) -> RunSample:
-    """Read a stretch of events, in any order; tasks whose beginning or end lies outside it are left out."""
+def sampled(events: Iterable[HistoryEvent], known_until: int = 0) -> RunSample:
+    """Read a stretch of events, in any order; tasks whose beginning or end lies outside it are left out.
+
+    Tasks that had ended by event `known_until` were told before and are left out too; a task that was still running
+    then, though it began long before, is news.
+    """
     by_id = {event.event_id: event for event in events}
     ordered = [by_id[event_id] for event_id in sorted(by_id)]
     scheduled = [_at(event) for event in ordered if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED]
     gaps = tuple((later - sooner).total_seconds() for sooner, later in pairwise(scheduled))
     return RunSample(
-        workflow_tasks=tuple(_workflow_tasks(ordered, by_id)),
-        activities=tuple(_activities(ordered, by_id)),
+        workflow_tasks=tuple(_workflow_tasks(ordered, by_id, known_until)),
+        activities=tuple(_activities((event for event in ordered if event.event_id > known_until), by_id)),
         gaps_seconds=gaps,
         newest=max(scheduled, default=None),
+        last_event_id=max(by_id, default=0),
         closed=any(event.event_type in RUN_ENDS for event in ordered),
     )
 
 
-def _workflow_tasks(ordered: list[HistoryEvent], by_id: dict[int, HistoryEvent]) -> Iterator[WorkflowTaskSample]:
+def _workflow_tasks(
+    ordered: Iterable[HistoryEvent], by_id: Mapping[int, HistoryEvent], known_until: int
+) -> Iterator[WorkflowTaskSample]:
+    """A task for the worker with the run in its cache goes to another one, unmarked, if that worker has left."""
+    before: str | None = None
     for event in ordered:
         if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
             continue
         completed = event.workflow_task_completed_event_attributes
+        last, before = before, completed.identity
         scheduled, started = by_id.get(completed.scheduled_event_id), by_id.get(completed.started_event_id)
-        if scheduled is None or started is None:
+        if scheduled is None or started is None or event.event_id <= known_until:
             continue
         task = scheduled.workflow_task_scheduled_event_attributes
         if task.attempt > 1:
             continue
-        sticky = task.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
+        meant_sticky = task.task_queue.kind == TaskQueueKind.TASK_QUEUE_KIND_STICKY
+        sticky = meant_sticky and last in (None, completed.identity)
         first = scheduled.event_id == FIRST_SCHEDULED_EVENT
         yield WorkflowTaskSample(
-            queue=None if sticky else task.task_queue.name,
+            queue=task.task_queue.normal_name if meant_sticky else task.task_queue.name,
+            sticky=sticky,
             scheduled_at=_at(scheduled),
             waited_seconds=_seconds(scheduled, started),
             ran_seconds=_seconds(started, event),
@@ -99,7 +111,7 @@ def _workflow_tasks(ordered: list[HistoryEvent], by_id: dict[int, HistoryEvent])
         )
 
 
-def _activities(ordered: list[HistoryEvent], by_id: dict[int, HistoryEvent]) -> Iterator[ActivitySample]:
+def _activities(ordered: Iterable[HistoryEvent], by_id: Mapping[int, HistoryEvent]) -> Iterator[ActivitySample]:
     for event in ordered:
         attributes = ACTIVITY_ENDS.get(event.event_type)
         if attributes is None:
@@ -108,10 +120,11 @@ def _activities(ordered: list[HistoryEvent], by_id: dict[int, HistoryEvent]) -> 
         scheduled, started = by_id.get(ended.scheduled_event_id), by_id.get(ended.started_event_id)
         if scheduled is None or started is None or started.activity_task_started_event_attributes.attempt > 1:
             continue
+        waited_seconds = _seconds(scheduled, started)
         yield ActivitySample(
             queue=scheduled.activity_task_scheduled_event_attributes.task_queue.name,
             scheduled_at=_at(scheduled),
-            waited_seconds=_seconds(scheduled, started),
+            waited_seconds=waited_seconds if waited_seconds >= SHORTEST_QUEUED_SECONDS else None,
             ran_seconds=_seconds(started, event),
         )
 

@@ -1,20 +1,21 @@
 """Everything that Temporal itself tells about a fleet's task queues, read no more often than it changes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from temporalio.client import Client
 
-from activities.sources.gate import Gate, SourceUnavailable
-from activities.sources.heartbeats import Heartbeat, HeartbeatSource
+from activities.sources.gate import Gate
+from activities.sources.heartbeats import Heartbeat, HeartbeatSource, WorkerQueue
 from activities.sources.histories import HistorySource
 from activities.sources.queues import QueueKey, QueueReading, QueueSource
+from activities.sources.suspects import SuspectSource
 from scaler.fleet import Fleet
-from scaler.model.observation import Fault, QueueSeen, ReplaySeen, TaskTimesSeen
-
-SHORTEST_HEARTBEAT_READING = timedelta(seconds=2)
+from scaler.freshness import QUEUE_STATISTICS
+from scaler.model.common import TaskType
+from scaler.model.observation import Fault, QueueSeen, ReplaySeen, TaskTimesSeen, WorkerExit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Signals:
     """What the sources know of a fleet's queues now; each reading has its own time."""
 
     queues: tuple[QueueSeen, ...] = ()
-    pollers: frozenset[str] = frozenset()
+    pollers: Mapping[str, datetime] = field(default_factory=dict)  # identities, and when they last began to poll
     heartbeats: tuple[Heartbeat, ...] = ()
     task_times: tuple[TaskTimesSeen, ...] = ()
     replay: ReplaySeen = field(default_factory=ReplaySeen)
@@ -30,9 +31,11 @@ class Signals:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beats:
-    read_at: datetime
-    beats: tuple[Heartbeat, ...]
+class Suspects:
+    """Workflows that kill workers, as far as that could be found out."""
+
+    workflow_ids: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
 
 class ConnectionSignals:
@@ -43,41 +46,52 @@ class ConnectionSignals:
         self._queues = QueueSource(client, gate)
         self._heartbeats = HeartbeatSource(client, gate)
         self._histories = HistorySource(client, gate)
-        self._beats: dict[tuple[str, str], _Beats] = {}
+        self._suspects = SuspectSource(client, gate)
 
     async def read(self, fleet: Fleet) -> Signals:
         """Queue statistics and heartbeats of all the fleet's queues."""
         namespace = fleet.temporal.namespace or self.namespace
-        keys = [QueueKey(namespace, queue.name, task_type) for queue in fleet.task_queues for task_type in queue.types]
-        readings = await asyncio.gather(*(self._queues.read(key) for key in keys))
-        beats, faults = await self._read_heartbeats(namespace, fleet)
+        readings, (beats, faults) = await asyncio.gather(
+            self._read_queues(namespace, fleet), self._read_heartbeats(namespace, fleet)
+        )
         histories = self._histories.read(namespace, fleet)
         return Signals(
             queues=tuple(reading.seen for reading in readings),
-            pollers=frozenset().union(*(reading.pollers for reading in readings)),
+            pollers=_newest(readings),
             heartbeats=beats,
             task_times=histories.task_times,
             replay=histories.replay,
-            faults=(*_faults(readings), *faults, *histories.faults),
+            faults=(*_faults(readings), *faults, *histories.faults, *self._too_slow()),
         )
 
-    async def _read_heartbeats(self, namespace: str, fleet: Fleet) -> tuple[tuple[Heartbeat, ...], tuple[Fault, ...]]:
-        beats: list[Heartbeat] = []
-        faults: list[Fault] = []
-        for queue in fleet.task_queues:
-            try:
-                beats += await self._beats_of(namespace, queue.name)
-            except SourceUnavailable as error:
-                faults.append(Fault(f"worker heartbeats of {queue.name}", str(error)))
-        return tuple(beats), tuple(faults)
+    def suspects(self, fleet: Fleet, exits: Sequence[WorkerExit]) -> Suspects:
+        """What is known now; looks for news in the background while workers are killed for memory."""
+        namespace = fleet.temporal.namespace or self.namespace
+        names = [queue.name for queue in fleet.task_queues if TaskType.WORKFLOW in queue.types]
+        found = [self._suspects.read(namespace, name, exits) for name in names]
+        return Suspects(
+            tuple(suspect for suspects, _ in found for suspect in suspects),
+            tuple(fault for _, fault in found if fault is not None),
+        )
 
-    async def _beats_of(self, namespace: str, queue: str) -> tuple[Heartbeat, ...]:
-        """Read again once the fastest worker can have beaten again; what was read before ages meanwhile."""
-        now = datetime.now(UTC)
-        last = self._beats.get((namespace, queue))
-        if last is None or now - last.read_at >= _until_news(last.beats):
-            last = self._beats[namespace, queue] = _Beats(now, await self._heartbeats.read(namespace, queue))
-        return tuple(beat for beat in last.beats if beat.fresh(now))
+    async def _read_queues(self, namespace: str, fleet: Fleet) -> list[QueueReading]:
+        keys = [QueueKey(namespace, queue.name, task_type) for queue in fleet.task_queues for task_type in queue.types]
+        return await asyncio.gather(*(self._queues.read(key) for key in keys))
+
+    async def _read_heartbeats(self, namespace: str, fleet: Fleet) -> tuple[tuple[Heartbeat, ...], list[Fault]]:
+        names = [queue.name for queue in fleet.task_queues]
+        kept = await asyncio.gather(*(self._heartbeats.read(WorkerQueue(namespace, name)) for name in names))
+        beats = tuple(beat for each in kept for beat in each.value or ())
+        faults = zip(names, (each.fault for each in kept), strict=True)
+        return beats, [Fault(f"worker heartbeats of {name}", why) for name, why in faults if why is not None]
+
+    def _too_slow(self) -> Iterable[Fault]:
+        """A controller with more fleets than its budget can read says so, before their readings are all stale."""
+        round_time = self._queues.round_time
+        if round_time > QUEUE_STATISTICS.fresh:
+            seconds = round_time.total_seconds()
+            why = f"each is read only every {seconds:.0f} s; raise calls_per_second in the controller's configuration"
+            yield Fault("task queues", why)
 
 
 class SignalSource:
@@ -95,12 +109,16 @@ class SignalSource:
             return Signals(faults=(Fault("temporal", message),))
         return await connection.read(fleet)
 
+    def suspects(self, fleet: Fleet, exits: Sequence[WorkerExit]) -> Suspects:
+        """Workflows of the fleet's queues that kill its workers, which ended so of late."""
+        connection = self._connections.get(fleet.temporal.connection)
+        return connection.suspects(fleet, exits) if connection is not None else Suspects()
 
-def _faults(readings: list[QueueReading]) -> tuple[Fault, ...]:
+
+def _faults(readings: Iterable[QueueReading]) -> tuple[Fault, ...]:
     return tuple(reading.fault for reading in readings if reading.fault is not None)
 
 
-def _until_news(beats: tuple[Heartbeat, ...]) -> timedelta:
-    """Half the shortest interval: a reading is then at most half a beat late."""
-    shortest = min((beat.interval_seconds for beat in beats), default=0.0)
-    return max(SHORTEST_HEARTBEAT_READING, timedelta(seconds=shortest / 2))
+def _newest(readings: Iterable[QueueReading]) -> Mapping[str, datetime]:
+    polls = sorted((at, identity) for reading in readings for identity, at in reading.pollers.items())
+    return {identity: at for at, identity in polls}

@@ -14,10 +14,11 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.check_target import TargetChecker
 from activities.reconcile import Reconciler
+from activities.sources.budget import Budget
 from activities.sources.gate import Gate
 from activities.sources.signals import ConnectionSignals, SignalSource
 from activities.targets.contract import Target
@@ -57,6 +58,9 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
         task_queue=parts.task_queue,
         workflows=[ScaleFleet],
         activities=activities,
+        # The sandbox costs 45 ms and its own copies for each fleet, which a restarted controller pays for all at once.
+        # Replay tests run in it.
+        workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=2 * FLEETS_PER_CONTROLLER,
         max_concurrent_workflow_tasks=100,
         max_concurrent_activities=FLEETS_PER_CONTROLLER,
@@ -80,8 +84,9 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
 
 
 def signal_source(clients: Mapping[str | None, Client], calls_per_second: float) -> SignalSource:
-    """Sources for each named connection; None is the controller's own."""
-    return SignalSource({name: ConnectionSignals(client, Gate(calls_per_second)) for name, client in clients.items()})
+    """Sources for each named connection; None is the controller's own. All live within one budget."""
+    budget = Budget(calls_per_second)
+    return SignalSource({name: ConnectionSignals(client, Gate(budget)) for name, client in clients.items()})
 
 
 class OwnerLiveness:

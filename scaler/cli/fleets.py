@@ -22,7 +22,7 @@ from temporalio.common import QueryRejectCondition, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.check_target import RUNNING_FLEETS
+from activities.running_fleets import RUNNING_FLEETS
 from scaler.cli.diagnosis import Diagnosis, Silence
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.temporal_server.readiness import namespace_missing

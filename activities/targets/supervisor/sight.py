@@ -61,6 +61,7 @@ class Sight:
             cache=entry.cache,
             version=entry.version,
             restarts=max(0, entry.starts - 1),
+            started_in_seconds=self._started_in_seconds(entry),
             memory_bytes=memory.newest_bytes if memory is not None else None,
             memory_peak_bytes=memory.peak_bytes if memory is not None else None,
             memory_age_seconds=memory.age_seconds(self.now) if memory is not None else None,
@@ -80,6 +81,17 @@ class Sight:
             return WorkerState.RESTARTING
         ready = self.place.ready(entry.name).exists() or self._has_run(entry.started_at)
         return WorkerState.READY if ready else WorkerState.STARTING
+
+    def _started_in_seconds(self, entry: WorkerEntry) -> float | None:
+        """From its start until it said that it was ready; None if it did not say, or the clock was set meanwhile."""
+        if entry.started_at is None or entry.process is None:
+            return None
+        try:
+            said_at = self.place.ready(entry.name).stat().st_mtime
+        except OSError:
+            return None
+        took = self.now - entry.started_at - (datetime.now(UTC).timestamp() - said_at)
+        return took if 0 <= took <= self.now - entry.started_at else None
 
     def _has_run(self, started_at: Moment) -> bool:
         wanted = self.state.wanted

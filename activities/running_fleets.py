@@ -1,0 +1,54 @@
+"""The fleets that run in this namespace, listed once for all who ask at the same time.
+
+A controller that takes a thousand fleets in would list a thousand fleets a thousand times. Nobody is given a list that
+was begun before they asked.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from temporalio.client import Client
+
+from activities.requests import FLEET_MEMO, FleetMemo
+
+RUNNING_FLEETS = 'WorkflowType="ScaleFleet" AND ExecutionStatus="Running"'
+
+
+@dataclass(frozen=True, slots=True)
+class RunningFleet:
+    """A fleet's workflow, and what it stands for."""
+
+    workflow_id: str
+    memo: FleetMemo
+
+
+Listed = tuple[RunningFleet, ...]
+
+
+class RunningFleets:
+    """Lists through one client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._listing: asyncio.Task[Listed] | None = None
+        self._next: asyncio.Task[Listed] | None = None
+
+    async def read(self) -> Listed:
+        """All that have been taken in; raises what the client raises."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._list_after(self._listing))
+        return await asyncio.shield(self._next)
+
+    async def _list_after(self, earlier: asyncio.Task[Listed] | None) -> Listed:
+        if earlier is not None:
+            await asyncio.wait({earlier})
+        self._listing, self._next = self._next, None
+        return await self._list()
+
+    async def _list(self) -> Listed:
+        found = []
+        async for execution in self._client.list_workflows(RUNNING_FLEETS):
+            memo = await execution.memo_value(FLEET_MEMO, default=None, type_hint=FleetMemo)
+            if memo is not None:
+                found.append(RunningFleet(execution.id, memo))
+        return tuple(found)
