@@ -158,13 +158,14 @@ def _sized(situation: Situation) -> Settled:
     memory, count = _count(situation, choice, harm)
     size = Size(count.workers, choice.cache)
     stage = next_stage(situation, size, emergency=choice.emergency)
+    under_way = stage != Stage() or choice.emergency or size.workers > situation.current.workers
     plan = Plan(
         size=size,
         step=stage.step,
         surge=stage.surge,
         replace=stage.replace,
         victims=victims(situation, size),
-        until=pace.until(replace(situation, memory=memory), busy=stage != Stage() or choice.emergency),
+        until=pace.until(replace(situation, memory=memory), busy=under_way),
         wake=pace.wake(situation, size),
     )
     decision = _decision(situation, plan, _mode(situation, choice, stage), count, choice)
