@@ -56,10 +56,13 @@ class Bound:
     def _missed(self, value: Any) -> str | None:
         if isinstance(value, str):
             return self._missed_text(value)
-        number = value.total_seconds() if isinstance(value, timedelta) else value
-        unit = " seconds" if isinstance(value, timedelta) else ""
-        if isinstance(number, int) and abs(number) > LARGEST_EXACT:
+        if isinstance(value, int) and abs(value) > LARGEST_EXACT:
             return f"must be at most {LARGEST_EXACT}"
+        if isinstance(value, timedelta):
+            return self._missed_number(value.total_seconds(), " seconds")
+        return self._missed_number(value, "")
+
+    def _missed_number(self, number: float, unit: str) -> str | None:
         if not math.isfinite(number):
             return "must be finite"
         if self.ge is not None and number < self.ge:

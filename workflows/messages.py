@@ -23,6 +23,11 @@ DRY_RUN_TASK_QUEUE: Final = "worker-scaler-dry-run"
 
 MAX_HOLD: Final = timedelta(days=30)
 MAX_HOST_LENGTH: Final = 253
+LONGEST_REASON: Final = 200
+MOST_WORKERS: Final = 10_000
+LARGEST_CACHE: Final = 1_000_000
+MOST_SLOTS: Final = 1_000_000
+MOST_MEMORY_BYTES: Final = 2**50
 
 
 class _Message(BaseModel):
@@ -36,17 +41,17 @@ class Nothing(_Message):
 class PauseRequest(_Message):
     """Leave all sizes alone, even in an emergency."""
 
-    reason: Annotated[str, Bound(length=500)]
+    reason: Annotated[str, Bound(length=LONGEST_REASON)]
     duration: Annotated[Duration, Bound(gt=0, le=MAX_HOLD.total_seconds())] | None = Field(None, alias="for")
 
 
 class OverrideRequest(_Message):
     """Go to this size and stay there for a while."""
 
-    reason: Annotated[str, Bound(length=500)]
+    reason: Annotated[str, Bound(length=LONGEST_REASON)]
     duration: Annotated[Duration, Bound(gt=0, le=MAX_HOLD.total_seconds())] = Field(alias="for")
-    workers: Annotated[int, Bound(ge=0)] | None = None
-    cache: Annotated[int, Bound(ge=1)] | None = None
+    workers: Annotated[int, Bound(ge=0, le=MOST_WORKERS)] | None = None
+    cache: Annotated[int, Bound(ge=1, le=LARGEST_CACHE)] | None = None
 
 
 class StopRequest(_Message):
@@ -60,10 +65,10 @@ class HintRequest(_Message):
 
     worker: str
     queue: str | None = None
-    slots_used: Annotated[int, Bound(ge=0)] | None = None
-    slots: Annotated[int, Bound(ge=0)] | None = None
-    cache: Annotated[int, Bound(ge=0)] | None = None
-    memory_bytes: Annotated[ByteCount, Bound(ge=0)] | None = None
+    slots_used: Annotated[int, Bound(ge=0, le=MOST_SLOTS)] | None = None
+    slots: Annotated[int, Bound(ge=0, le=MOST_SLOTS)] | None = None
+    cache: Annotated[int, Bound(ge=0, le=LARGEST_CACHE)] | None = None
+    memory_bytes: Annotated[ByteCount, Bound(ge=0, le=MOST_MEMORY_BYTES)] | None = None
     guard: str | None = None
 
 
@@ -100,8 +105,13 @@ def read_accepted(model: type[Message], payloads: Sequence[RawValue]) -> Message
 def _empty(model: type[BaseModel], payloads: Sequence[RawValue]) -> bool:
     """A message whose fields are all optional may come without a payload, or with null."""
     optional = not any(field.is_required() for field in model.model_fields.values())
-    null = len(payloads) == 1 and payloads[0].payload.metadata.get("encoding") == b"binary/null"
-    return optional and (null or not payloads)
+    return optional and (not payloads or (len(payloads) == 1 and _null(payloads[0])))
+
+
+def _null(raw: RawValue) -> bool:
+    """SDKs send None without a text, `temporal workflow update --input null` with one."""
+    encoding, text = raw.payload.metadata.get("encoding"), raw.payload.data.strip()
+    return encoding == b"binary/null" or (encoding == b"json/plain" and text == b"null")
 
 
 def read_fleet_strictly(payloads: Sequence[RawValue]) -> Fleet:

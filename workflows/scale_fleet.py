@@ -7,7 +7,7 @@ changed one replays old histories.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
@@ -18,9 +18,10 @@ with workflow.unsafe.imports_passed_through():
     from scaler import operator
     from scaler.decision import decide_or_hold
     from scaler.explain import markdown
+    from scaler.fleet import Fleet
     from scaler.hint import Hint, with_hint
     from scaler.model.common import Generation, Owner
-    from scaler.model.decision import DecisionSummary
+    from scaler.model.decision import Decision, DecisionSummary
     from scaler.model.memory import Memory, Override, Pause
     from scaler.model.observation import Observation
     from scaler.model.plan import Plan, Stamp
@@ -65,6 +66,11 @@ class ScaleFleet:
         if workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
 
+    @staticmethod
+    def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Decision, Memory]:
+        """What sizes the fleet; never raises. Whatever it decides, a history of another decision replays."""
+        return decide_or_hold(seen, fleet, memory, now)
+
     def _decide(self) -> tuple[Plan, bool]:
         """The next plan, and whether it gives the target up. Without an observation the only plan is to look."""
         now = workflow.now()
@@ -72,7 +78,7 @@ class ScaleFleet:
             self._remember(operator.stopped(self._state.memory, drain=False))
         if self._state.observation is None:
             return Plan(size=None, until=now), False
-        decision, memory = decide_or_hold(self._state.observation, self._state.fleet, self._state.memory, now)
+        decision, memory = self.decide(self._state.observation, self._state.fleet, self._state.memory, now)
         self._state = self._state.decided(decision, memory)
         workflow.set_current_details(markdown(self._state))
         release = self._state.may_release
@@ -101,7 +107,10 @@ class ScaleFleet:
             cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
         )
         try:
-            self._state = self._state.saw(await self._watch)
+            seen = await self._watch
+            # Not in one line: the state before the wait would be taken, and what an update changed meanwhile lost.
+            self._state = self._state.saw(seen)
+            self._short = self._short or self._state.overtaken
         except ActivityError as error:
             if not is_cancelled_exception(error):
                 raise

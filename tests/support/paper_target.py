@@ -56,6 +56,11 @@ class Group:
         self.desired, self.cache = self.record.intended.workers, self.record.intended.cache
         self._settle(self.desired + plan.surge, plan)
 
+    def scaled_by_another_hand(self, workers: int) -> None:
+        """What `kubectl scale` would do."""
+        self.desired = workers
+        self._settle(workers, Plan(size=None, until=datetime.max.replace(tzinfo=UTC)))
+
     def look(self, now: datetime) -> TargetLook:
         """Every worker is ready at once and uses the group's memory."""
         workers = tuple(

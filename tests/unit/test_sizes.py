@@ -64,7 +64,13 @@ def declared() -> Fleet:
             },
             "temporal": {"connection": "production", "namespace": "conversations-production.a1b2c"},
             "task_queues": [{"name": f"conversations-production-{part}"} for part in ("main", "tools")],
-            "workers": {"min": 20, "max": 100, "reserve": 2, "slots": {"workflow": 100, "activity": 100}, "price": 0.34},
+            "workers": {
+                "min": 20,
+                "max": 100,
+                "reserve": 2,
+                "slots": {"workflow": 100, "activity": 100},
+                "price": 0.34,
+            },
             "cache": {"min": 50, "max": 5000, "delivery": "configmap", "configmap": {"name": "cache", "key": "size"}},
             "memory": {"limit": "2Gi", "headroom": 0.2},
             "objective": {"percentile": 99.5, "workflow_task": "150ms", "activity": "750ms"},
@@ -246,11 +252,11 @@ def states() -> tuple[State, ...]:
     state = State(fleet=declared(), generation=Generation(NOW.timestamp(), 0), host="a-host", memory=memory)
     found = []
     for _ in range(TICKS):
-        state = state.saw(hour.observation(state.generation))
-        assert state.observation is not None
-        decision, memory = decide(state.observation, state.fleet, state.memory, hour.now)
+        seen = hour.observation(state.generation)
+        state = state.saw(seen)
+        decision, memory = decide(seen, state.fleet, state.memory, hour.now)
         state = state.decided(decision, memory)
-        plan = _widest(decision.plan, state.observation)
+        plan = _widest(decision.plan, seen)
         state = state.sent(plan, hour.now)
         hour.size = plan.size or hour.size
         found.append(state)

@@ -1,0 +1,119 @@
+"""A fleet's loop starts a new run every hundred ticks, and nobody can tell."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from scaler.model.state import DECISIONS_KEPT, State
+from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of
+from tests.support.served_fleets import Served
+from workflows.scale_fleet import TICKS_PER_RUN
+
+BUSY = Scene(arrivals_per_second=4.0, busy_slots=12)
+INTO_THE_NEXT_RUN = TICKS_PER_RUN + 10
+
+
+@pytest.fixture(scope="module")
+async def world(client: Client) -> AsyncIterator[ScriptedWorld]:
+    world = ScriptedWorld()
+    async with world_of(client, world):
+        yield world
+
+
+@asynccontextmanager
+async def started(client: Client, name: str, **changes: Any) -> AsyncIterator[Served]:
+    """A fleet whose ticks follow each other at once; ended with the body, or it would do so for ever."""
+    fleet = await Served.start(client, name, target=on_paper(name), **changes)
+    try:
+        yield fleet
+    finally:
+        await fleet.handle.terminate()
+
+
+async def in_the_next_run(fleet: Served) -> State:
+    """Once it has continued as new."""
+    state = await fleet.until(lambda state: state.ticks >= INTO_THE_NEXT_RUN, seconds=90)
+    (first, *_) = await fleet.events()
+    started = first.workflow_execution_started_event_attributes
+    assert started.first_execution_run_id != started.original_execution_run_id
+    return state
+
+
+async def test_what_was_asked_and_learned_outlives_its_run(client: Client, world: ScriptedWorld) -> None:
+    world.scripts["lasting"] = world.scripts["resting"] = lambda _: BUSY
+    async with started(client, "lasting") as working, started(client, "resting") as resting:
+        override = (await working.update("override", workers=5, for_="1h", reason="a sale")).memory.operator.override
+        pause = (await resting.update("pause", reason="a long look", for_="1h")).memory.operator.pause
+        learned = await working.until(lambda state: state.memory.worker.fullest_bytes.value is not None)
+        later, paused = await asyncio.gather(in_the_next_run(working), in_the_next_run(resting))
+
+    assert override is not None
+    assert pause is not None
+    assert later.memory.operator.override == override
+    assert later.memory.worker.points
+    assert later.memory.good_since == learned.memory.good_since
+    assert later.generation.epoch == learned.generation.epoch
+    assert world.paper.group("lasting").desired == 5
+    assert paused.memory.operator.pause == pause
+    assert paused.decisions[-1].repeated > TICKS_PER_RUN // 2, "the log goes along too"
+
+
+async def test_an_override_runs_out_in_a_later_run(client: Client, world: ScriptedWorld) -> None:
+    world.scripts["expiring"] = lambda _: BUSY
+    async with started(client, "expiring") as fleet:
+        asked = await fleet.update("override", workers=5, for_="9s", reason="a short sale")
+        run = (await fleet.handle.describe()).run_id
+        over = await fleet.until(lambda state: state.memory.operator.override is None)
+        later_run = (await fleet.handle.describe()).run_id
+
+    assert asked.memory.operator.override is not None
+    assert datetime.now(UTC) >= asked.memory.operator.override.until
+    assert over.ticks > TICKS_PER_RUN
+    assert later_run != run
+
+
+async def test_no_update_is_lost_wherever_it_meets_the_end_of_a_run(client: Client, world: ScriptedWorld) -> None:
+    """Each is answered with a state that holds what it asked for, and stays in force."""
+    world.scripts["stormy"] = lambda _: BUSY
+    asked = 0
+    async with started(client, "stormy") as fleet:
+        state = await fleet.update("resume")
+        while state.ticks < 2 * INTO_THE_NEXT_RUN:
+            asked += 1
+            state = await fleet.update("override", workers=1 + asked % 8, for_="1h", reason=f"update {asked}")
+            override = state.memory.operator.override
+            assert override is not None
+            assert override.reason == f"update {asked}"
+        held = await fleet.status()
+        log = await fleet.decisions()
+        faults = await fleet.faults()
+
+    assert held is not None
+    assert held.memory.operator.override is not None
+    assert held.memory.operator.override.reason == f"update {asked}"
+    assert 1 < len(log) <= DECISIONS_KEPT
+    assert faults == []
+
+
+async def test_updates_that_come_all_at_once_are_answered_across_runs(client: Client, world: ScriptedWorld) -> None:
+    world.scripts["crowded"] = lambda _: BUSY
+
+    async def ask(fleet: Served, number: int) -> int:
+        """One person who asks again and again; how often that was."""
+        times = 0
+        while (state := await fleet.update("pause", reason=f"person {number}", for_="1h")).ticks < INTO_THE_NEXT_RUN:
+            times += 1
+            assert state.memory.operator.pause is not None
+        return times
+
+    async with started(client, "crowded") as fleet:
+        times = await asyncio.gather(*(ask(fleet, number) for number in range(5)))
+        faults = await fleet.faults()
+
+    assert min(times) > 0
+    assert faults == []

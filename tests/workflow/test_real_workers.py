@@ -1,0 +1,210 @@
+"""The whole loop around real processes: what is killed for its memory, and who may not be killed."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
+
+from activities.targets.local import LocalGroup, LocalTarget
+from scaler.cli.controller import OwnerLiveness
+from scaler.cli.temporal_server import Server
+from scaler.fleet import TargetKind
+from scaler.model.decision import Reason
+from scaler.model.observation import ExitReason, WorkerExit
+from scaler.model.plan import SHORTEST_TICK
+from scaler.model.state import State
+from tests.support.hungry_worker import MIB, Hoard, Labour
+from tests.support.local_fleet import LocalFleet, alive, come_true, fleet
+from tests.support.served_fleets import Served, controller_of
+
+NAMES = ("memory", "scale-in", "patient", "impatient")
+LIMIT_BYTES = 256 * MIB
+BOOT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the groups of this module live."""
+
+    client: Client
+    directory: Path
+    groups: dict[str, LocalGroup]
+
+    def begun(self, name: str) -> int:
+        """The process that an activity began in."""
+        return int((self.directory / f"{name}.begun").read_text())
+
+    async def work(self, name: str, seconds: float) -> WorkflowHandle[Labour, int]:
+        """A long activity that has begun."""
+        handle = await self.client.start_workflow(Labour.run, seconds, id=f"labour-{name}", task_queue=name)
+        await come_true((self.directory / f"{name}.begun").exists, 20)
+        return handle
+
+    async def pids(self, name: str) -> set[int]:
+        """The processes of a group."""
+        answer = await self.hand(name).answer()
+        return {worker.process_id for worker in answer.look.workers if worker.process_id is not None}
+
+    def hand(self, name: str) -> LocalFleet:
+        """The group behind the controller's back."""
+        return LocalFleet(self.directory, self.groups[name], fleet(target={"kind": "local", "name": name}))
+
+
+@pytest.fixture(scope="module")
+async def ground(
+    temporal_server: Server, client: Client, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Ground]:
+    directory = tmp_path_factory.mktemp("ground")
+    groups = {
+        name: LocalGroup(
+            command=(sys.executable, "-m", "tests.support.hungry_worker"),
+            directory=Path(__file__).parents[2],
+            environment={
+                "TEMPORAL_ADDRESS": temporal_server.address,
+                "TEMPORAL_NAMESPACE": client.namespace,
+                "HUNGRY_QUEUE": name,
+                "HUNGRY_BEGUN": str(directory / f"{name}.begun"),
+            },
+            memory_limit_bytes=LIMIT_BYTES,
+        )
+        for name in NAMES
+    }
+    made = Ground(client, directory, groups)
+    target = LocalTarget(groups, directory, OwnerLiveness(client).lives)
+    try:
+        async with controller_of(client, {TargetKind.LOCAL: target}):
+            yield made
+    finally:
+        for name in NAMES:
+            await made.hand(name).end()
+
+
+def ready(state: State) -> int:
+    seen = state.observation
+    return sum(total.ready for total in seen.totals) if seen is not None else 0
+
+
+@pytest.mark.usefixtures("ground")
+async def test_a_worker_over_its_memory_limit_is_seen_as_killed_within_a_tick_and_the_cache_is_cut_not_the_fleet(
+    client: Client,
+) -> None:
+    served = await Served.start(client, "memory", workers={"min": 2, "max": 4})
+    await _look_until(served, lambda state: ready(state) == 2)
+    hoards = [await client.start_workflow(Hoard.run, id=f"hoard-{number}", task_queue="memory") for number in range(24)]
+    before = await _look_until(served, lambda state: _cached(state) >= len(hoards))
+
+    await asyncio.gather(*(hoard.signal(Hoard.eat, 48) for hoard in hoards))
+    seen = await served.until(lambda state: bool(_kills(state)))
+    first = min(_kills(seen), key=lambda kill: kill.at)
+    cut = await served.until(lambda state: any(Reason.OOM_KILL in line.reasons for line in state.decisions))
+    for hoard in hoards:
+        await hoard.terminate()
+
+    assert before.decision is not None
+    assert before.decision.size is not None
+    assert before.decision.size.cache is not None
+    assert seen.observation is not None
+    assert seen.observation.observed_at - first.at < SHORTEST_TICK + timedelta(seconds=2)
+    line = next(line for line in cut.decisions if Reason.OOM_KILL in line.reasons)
+    assert line.size is not None
+    assert line.size.cache is not None
+    assert line.size.cache < before.decision.size.cache
+    assert line.size.workers >= before.decision.size.workers
+    await served.update("stop", drain=True)
+
+
+async def test_no_busy_worker_is_killed_before_its_activities_finish_or_its_drain_time_ends(
+    ground: Ground,
+) -> None:
+    await asyncio.gather(_scales_in_around_it(ground), _waits_for_it(ground), _waits_as_long_as_it_was_told(ground))
+
+
+async def _scales_in_around_it(ground: Ground) -> None:
+    """The backlog is empty and one worker is busy: the idle ones go."""
+    served = await Served.start(
+        ground.client, "scale-in", workers={"min": 1, "max": 3}, behaviour={"drain": "60s", "scale_in_window": "0s"}
+    )
+    await served.update("override", workers=3, for_="10m", reason="a test")
+    await _look_until(served, lambda state: ready(state) == 3)
+    labour = await ground.work("scale-in", 15.0)
+    busy, everyone = ground.begun("scale-in"), await ground.pids("scale-in")
+    await _look_until(served, lambda state: _busy(state) == 1)
+
+    await served.update("override", workers=1, for_="10m", reason="a test")
+    await come_true(lambda: sum(map(alive, everyone)) == 1, 40)
+    still_busy = alive(busy)
+
+    assert still_busy
+    assert await labour.result() == busy
+    await served.update("stop", drain=True)
+
+
+async def _waits_for_it(ground: Ground) -> None:
+    """Even a fleet that is given up lets an activity end."""
+    served = await Served.start(ground.client, "patient", workers={"min": 1, "max": 1}, behaviour={"drain": "60s"})
+    await _look_until(served, lambda state: ready(state) == 1)
+    labour = await ground.work("patient", 6.0)
+
+    await served.update("stop", drain=True)
+    ended = await _ended(labour)
+    await labour.terminate()
+
+    assert not alive(ground.begun("patient"))
+    assert ended == [EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED]
+
+
+async def _ended(labour: WorkflowHandle[Labour, int]) -> list[int]:
+    """How its activity ended; the workflow itself has nobody left to go on."""
+    ends = (
+        EventType.EVENT_TYPE_ACTIVITY_TASK_COMPLETED,
+        EventType.EVENT_TYPE_ACTIVITY_TASK_FAILED,
+        EventType.EVENT_TYPE_ACTIVITY_TASK_CANCELED,
+    )
+    return [event.event_type async for event in labour.fetch_history_events() if event.event_type in ends]
+
+
+async def _waits_as_long_as_it_was_told(ground: Ground) -> None:
+    """What does not end in its time is killed, and not before."""
+    served = await Served.start(ground.client, "impatient", workers={"min": 1, "max": 1}, behaviour={"drain": "4s"})
+    await _look_until(served, lambda state: ready(state) == 1)
+    labour = await ground.work("impatient", 1000.0)
+    pid = ground.begun("impatient")
+
+    asked = time.monotonic()
+    stop = asyncio.create_task(served.update("stop", drain=True))
+    await come_true(lambda: not alive(pid), 30)
+    seconds = time.monotonic() - asked
+    await stop
+    ended = await _ended(labour)
+    await labour.terminate()
+
+    assert seconds >= 4.0
+    assert ended == []
+
+
+async def _look_until(served: Served, holds: Callable[[State], bool]) -> State:
+    async with asyncio.timeout(BOOT_SECONDS):
+        while not holds(state := await served.look()):  # noqa: ASYNC110 (it is other processes' state)
+            await asyncio.sleep(0.3)
+    return state
+
+
+def _busy(state: State) -> int:
+    seen = state.observation
+    return sum(worker.activity_slots_used or 0 for worker in seen.workers) if seen is not None else 0
+
+
+def _cached(state: State) -> int:
+    return sum(worker.cached or 0 for worker in state.observation.workers) if state.observation is not None else 0
+
+
+def _kills(state: State) -> list[WorkerExit]:
+    seen = state.observation
+    return [each for each in seen.exits if each.reason is ExitReason.OOM_KILLED] if seen is not None else []
