@@ -29,6 +29,13 @@ from workflows.scale_fleet import ScaleFleet
 FLEETS_PER_CONTROLLER = 2000
 """Watches that one process holds at once; its workflow cache exceeds them, or it would replay all the time."""
 
+POLLS = 20
+"""Of each kind. With the SDK's five, of which one takes new workflows, a slow server takes a thousand fleets in and
+hands their ticks out one after another."""
+
+NEW_WORKFLOWS_SHARE = 0.5
+"""Of workflow polls: after a restart all fleets come as new ones."""
+
 LEAVING = timedelta(seconds=10)
 """How long watches have to return what they saw when the controller is asked to go."""
 
@@ -63,7 +70,10 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=2 * FLEETS_PER_CONTROLLER,
         max_concurrent_workflow_tasks=100,
+        max_concurrent_workflow_task_polls=POLLS,
+        nonsticky_to_sticky_poll_ratio=NEW_WORKFLOWS_SHARE,
         max_concurrent_activities=FLEETS_PER_CONTROLLER,
+        max_concurrent_activity_task_polls=POLLS,
         graceful_shutdown_timeout=LEAVING,
     )
     of_this_host = Worker(
@@ -71,6 +81,7 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
         task_queue=parts.host_queue,
         activities=activities,
         max_concurrent_activities=FLEETS_PER_CONTROLLER,
+        max_concurrent_activity_task_polls=POLLS,
         graceful_shutdown_timeout=LEAVING,
     )
     async with AsyncExitStack() as running:
