@@ -32,7 +32,7 @@ $(READY): $(RUNNABLE) requirements/dev.txt
 demo: $(RUNNABLE) ## a real fleet being sized for three minutes; ARGS='--for 1m --output json'
 	@$(BIN)/temporal-scaler demo $(ARGS)
 
-test: $(READY) ## everything: style, types, layout, units, properties, and the real server
+test: lint types ## everything: style, types, layout, units, properties, and the real server
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: lint types ## the fast part, under a minute
