@@ -28,7 +28,7 @@ from workflows.scale_fleet import TICKS_PER_RUN, ScaleFleet
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json.gz"))
 LARGEST_BYTES = 200_000
 BUSY = Scene(arrivals_per_second=4.0, busy_slots=12)
-CALM_TICKS = 12
+CALM_TICKS = 8
 
 each_history = pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.name.removesuffix(".json.gz"))
 

@@ -1,6 +1,7 @@
 """What a controller saw may never be told: its tick fails, or it is lost with the controller. The loop goes on."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from temporalio.worker import Worker
 from activities.check_target import TargetChecker
 from activities.reconcile import Reconciler
 from activities.requests import RECONCILE, Reconcile
+from scaler.cli.controller import Parts
 from scaler.fleet import TargetKind
 from scaler.model.observation import Observation
 from scaler.model.state import State
@@ -31,20 +33,22 @@ def anywhere(name: str) -> dict[str, str]:
 
 
 class FaultyReconciler(Reconciler):
-    """Ticks towards `WANTED` workers fail or get lost after their step, as often as the test says."""
+    """Ticks towards `WANTED` workers fail or get lost after their step, as often as the test says of their fleet."""
 
-    failing = 0
-    losing = 0
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts.targets, parts.signals)
+        self.failing = Counter[str]()
+        self.losing = Counter[str]()
 
     @activity.defn(name=RECONCILE)
     async def reconcile(self, request: Reconcile) -> Observation:
         """One tick."""
-        seen = await super().reconcile(request)
-        if _towards_wanted(request) and self.failing:
-            self.failing -= 1
+        seen, name = await super().reconcile(request), request.fleet.name
+        if _towards_wanted(request) and self.failing[name]:
+            self.failing[name] -= 1
             raise ApplicationError("the connection broke before this could be told")
-        if _towards_wanted(request) and self.losing:
-            self.losing -= 1
+        if _towards_wanted(request) and self.losing[name]:
+            self.losing[name] -= 1
             await asyncio.Event().wait()
         return seen
 
@@ -57,7 +61,7 @@ def _towards_wanted(request: Reconcile) -> bool:
 async def faulty(client: Client, paper: PaperTarget) -> AsyncIterator[FaultyReconciler]:
     """Serves the fleets of this module."""
     parts = parts_of(client, {TargetKind.KUBERNETES: paper})
-    reconciler = FaultyReconciler(parts.targets, parts.signals)
+    reconciler = FaultyReconciler(parts)
     checker = TargetChecker(client, parts.targets, TASK_QUEUE)
     activities: list[Any] = [reconciler.reconcile, checker.check_target]
     async with Worker(client, task_queue=TASK_QUEUE, workflows=[ScaleFleet], activities=activities):
@@ -65,17 +69,26 @@ async def faulty(client: Client, paper: PaperTarget) -> AsyncIterator[FaultyReco
         reconciler.leave()
 
 
+@pytest.fixture(scope="module", autouse=True)
+async def long_story(client: Client, paper: PaperTarget, faulty: FaultyReconciler) -> AsyncIterator[asyncio.Task[None]]:
+    """It begins before the other tests, since it takes the longest."""
+    task = asyncio.create_task(_is_lost_unnoticed(client, paper, faulty))
+    yield task
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_tick_that_fails_after_its_step_is_retried_and_scales_nothing_twice(
     client: Client, paper: PaperTarget, faulty: FaultyReconciler
 ) -> None:
     fleet, group = await Served.start(client, "fails", target=anywhere("fails")), paper.group("fails")
     await fleet.look()
-    faulty.failing = 2
+    faulty.failing["fails"] = 2
 
     await fleet.update("override", workers=WANTED, for_="2s", reason="a test")
     state = await fleet.until(_answered_an_override)
 
-    assert faulty.failing == 0
+    assert faulty.failing["fails"] == 0
     assert (group.desired, group.started) == (WANTED, WANTED)
     assert state.observation is not None
     assert state.observation.applied.record is not None
@@ -87,7 +100,7 @@ async def test_an_update_need_not_wait_for_a_lost_tick(
 ) -> None:
     fleet, group = await Served.start(client, "lost", target=anywhere("lost")), paper.group("lost")
     await fleet.look()
-    faulty.losing = 1
+    faulty.losing["lost"] = 1
 
     await fleet.update("override", workers=WANTED, for_="10m", reason="a test")
     await fleet.until(lambda _: group.desired == WANTED)
@@ -99,12 +112,16 @@ async def test_an_update_need_not_wait_for_a_lost_tick(
 
 
 async def test_a_tick_that_was_lost_is_noticed_without_an_update_and_done_again(
-    client: Client, paper: PaperTarget, faulty: FaultyReconciler
+    long_story: asyncio.Task[None],
 ) -> None:
     """Nobody heartbeats, so it takes the tick and half a minute."""
+    await long_story
+
+
+async def _is_lost_unnoticed(client: Client, paper: PaperTarget, faulty: FaultyReconciler) -> None:
     fleet, group = await Served.start(client, "unnoticed", target=anywhere("unnoticed")), paper.group("unnoticed")
     await fleet.look()
-    faulty.losing = 1
+    faulty.losing["unnoticed"] = 1
 
     await fleet.update("override", workers=WANTED, for_="2s", reason="a test")
     state = await fleet.until(_answered_an_override, 2 + 2 * DEAD_CONTROLLER.total_seconds())
