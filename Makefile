@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test check lint types format schemas bench lock clean
+.PHONY: help setup demo test check lint types format schemas bench bench-fleets lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## a virtual environment with everything in it
 
@@ -56,6 +56,9 @@ schemas: $(READY) ## renew the JSON Schemas in deploy/
 
 bench: $(READY) ## the comparison of docs/benchmarks.md, at most four hours; TRACES=folder of recordings; goes on where it ended
 	@$(BIN)/python -m benchmarks.comparison --traces "$(or $(TRACES),$(error name the folder with the recordings: make bench TRACES=DIR))" $(ARGS)
+
+bench-fleets: $(READY) ## one controller with 1, 10, 100 and 1,000 fleets; a quarter of an hour; ARGS='--fleets 100'
+	@$(BIN)/python -m benchmarks.fleets $(ARGS)
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11
 

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
-    GetSystemInfoRequest,
+    DescribeTaskQueueRequest,
     ListWorkflowExecutionsRequest,
 )
 from temporalio.client import Client
@@ -69,10 +70,12 @@ async def test_a_server_over_its_limit_is_left_alone_and_asked_again_later(stric
 
 async def test_many_refusals_at_once_are_one(strict: Client) -> None:
     gate = Gate(CountedBudget(calls_per_second=1000))
+    queue = TaskQueue(name=new_queue("refused"))
+    request = DescribeTaskQueueRequest(namespace=strict.namespace, task_queue=queue, report_stats=True)
 
     async def call() -> str:
         try:
-            await gate.call(strict.workflow_service.get_system_info, GetSystemInfoRequest())
+            await gate.call(strict.workflow_service.describe_task_queue, request)
         except SourceUnavailable as error:
             return str(error)
         return ""

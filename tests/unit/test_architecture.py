@@ -13,6 +13,7 @@ CORE = [
     for path in sorted((ROOT / "scaler").rglob("*.py"))
     if not OUTER_ROOMS & set(path.relative_to(ROOT / "scaler").parts)
 ]
+DURABLE = sorted((ROOT / "workflows").rglob("*.py"))
 ALL = [path for room in ("scaler", "workflows", "activities") for path in sorted((ROOT / room).rglob("*.py"))]
 
 PURE_IMPORTS = {
@@ -45,6 +46,22 @@ def test_the_core_imports_values_only(path: Path) -> None:
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_reads_no_clock(path: Path) -> None:
     assert not CLOCKS & set(_calls(ast.parse(path.read_text())))
+
+
+@pytest.mark.parametrize("path", DURABLE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_workflows_know_only_the_time_of_their_workflow(path: Path) -> None:
+    """The controller runs them outside the sandbox, which would stop them."""
+    tree = ast.parse(path.read_text())
+    of_others = {
+        node.func.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and not (isinstance(node.func.value, ast.Name) and node.func.value.id == "workflow")
+    }
+
+    assert not CLOCKS & of_others
+    assert not {"random", "os", "time", "uuid", "secrets", "socket"} & set(_imports(tree))
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: str(path.relative_to(ROOT)))

@@ -208,10 +208,10 @@ def test_a_recording_is_drawn_with_all_its_panels(tmp_path: Path) -> None:
 
 def test_the_same_recording_draws_the_same_picture(tmp_path: Path) -> None:
     told = Subject(title="A fleet", fleet=AGENTS.fleet, scenes=SCENES, recording=recording(BURST_BEGINS + 6))
-    for name in ("one.svg", "two.svg"):
+    for name in ("one.png", "two.png"):
         draw(told, tmp_path / name)
 
-    assert (tmp_path / "one.svg").read_text() == (tmp_path / "two.svg").read_text()
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_an_empty_recording_can_be_drawn(tmp_path: Path) -> None:

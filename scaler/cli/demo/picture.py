@@ -21,7 +21,6 @@ BLUE, PALE, ORANGE, RED, GREY, INK = "#1f5fa8", "#c9dcf1", "#d9822b", "#c0392b",
 MIB = 2**20
 
 STYLE: dict[Any, Any] = {
-    "svg.hashsalt": "temporal-scaler",  # the same recording draws the same file
     "font.size": 9,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
