@@ -6,6 +6,7 @@ counter-examples less thoroughly.
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
@@ -35,6 +36,12 @@ USED_SERVER = pytest.StashKey[Server]()
 settings.register_profile("thorough", max_examples=150, deadline=None)
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.load_profile("thorough")
+
+
+def pytest_configure() -> None:
+    """A shell has its background jobs ignore Ctrl-C, and what they start inherits that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
