@@ -139,7 +139,7 @@ async def _play(ground: Ground, queue: str, known: list[Access]) -> None:
                 await _begin(ground, queue, session)
                 return
             await sooner
-            begun = ground.client.get_workflow_handle_for(Session.run, f"{queue}/{session}")
+            begun = ground.client.get_workflow_handle(f"{queue}/{session}")
             await begun.execute_update(Session.touch, 0)
         finally:
             lines.release()

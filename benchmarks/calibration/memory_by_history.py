@@ -80,7 +80,7 @@ async def _begin(ground: Ground, queue: str, numbers: range, steps: int) -> None
 async def _touch(ground: Ground, queue: str, numbers: range) -> None:
     """One after another: with many long replays at a time workflow tasks fail, and their updates with them."""
     for number in numbers:
-        begun = ground.client.get_workflow_handle_for(Session.run, f"{queue}/{number}")
+        begun = ground.client.get_workflow_handle(f"{queue}/{number}")
         await begun.execute_update(Session.touch, 0)
 
 

@@ -283,7 +283,7 @@ async def test_a_long_history_goes_on_in_a_new_run_that_remembers_all(
 ) -> None:
     await start_worker()
     first_run = await begin(Agent(context_bytes=MIB, mean_call_seconds=0, events_per_run=30))
-    conversation = temporal_client.get_workflow_handle_for(Conversation.run, first_run.id)
+    conversation = temporal_client.get_workflow_handle(first_run.id)
     answers = [await say(conversation, number) for number in range(6)]
     assert answers[-1].transcript_bytes == MIB + 6 * 16 * KIB
     assert (await conversation.describe()).run_id != first_run.first_execution_run_id
