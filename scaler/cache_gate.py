@@ -118,7 +118,8 @@ def _wanted(situation: Situation, current: int) -> int:
     if not situation.estimate.memory.measured or need.size.cache is None:
         return current
     if need.safe_cache is not None and need.safe_cache < current:
-        return max(min(int(SLACK * need.safe_cache), need.size.cache), situation.fleet.cache.min)
+        # Where memory does not hold the declared minimum, what is needed lies below it: a cut must not raise.
+        return max(min(int(SLACK * need.safe_cache), need.size.cache), min(situation.fleet.cache.min, need.size.cache))
     if need.size.cache >= RAISE_FACTOR * current and _is_full(situation, current):
         return need.size.cache
     return need.size.cache if need.size.cache <= CUT_FACTOR * current else current

@@ -106,7 +106,7 @@ def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
 
 def done_per_second(seen: Observation, task_type: TaskType) -> float | None:
     """Tasks done by all workers; None unless every ready one beats, since a part would look like all."""
-    if any(total.beating < total.ready for total in seen.totals) or not any(total.beating for total in seen.totals):
+    if not _all_beat(seen) or not any(total.beating for total in seen.totals):
         return None
     if task_type is TaskType.WORKFLOW:
         return sum(total.workflow_tasks_per_second for total in seen.totals)
@@ -147,7 +147,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         schedule_to_start_seconds=max(waits, default=None),
         done_per_second=done_per_second(seen, task_type),
         busy_slots=busy or 0,
-        busy_known=all(total.beating >= total.ready for total in seen.totals) or (silent and sampled),
+        busy_known=_all_beat(seen) or (silent and sampled),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
         rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
         learning=demand.since is None or moment.now - demand.since < LEARNING_TIME,
@@ -188,8 +188,12 @@ def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
 
 def _all_busy_slots(seen: Observation, task_type: TaskType) -> int | None:
     """Occupied slots, if every ready worker tells: the part that some tell would pass for a fall of the load."""
-    everyone = all(total.beating >= total.ready for total in seen.totals)
-    return _busy_slots(seen, task_type) if everyone else None
+    return _busy_slots(seen, task_type) if _all_beat(seen) else None
+
+
+def _all_beat(seen: Observation) -> bool:
+    """Whether every ready worker tells of itself."""
+    return all(total.beating >= total.ready for total in seen.totals)
 
 
 def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
