@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test check lint types format schemas bench bench-fleets lock clean
+.PHONY: help setup demo test check test-extension lint types format schemas bench bench-fleets lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## a virtual environment with everything in it
 
@@ -34,6 +34,9 @@ demo: $(RUNNABLE) ## a real fleet being sized for three minutes; ARGS='--for 1m 
 
 test: lint types ## everything: style, types, layout, units, properties, and the real server
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-extension: $(READY) ## `temporal scaler …` as people type it; needs the Temporal CLI on PATH, so it is not in make test
+	@$(BIN)/python -m pytest tests/extension $(ARGS)
 
 check: lint types ## the fast part, under a minute
 	@$(BIN)/python -m pytest -q --hypothesis-profile=quick tests/unit tests/properties $(ARGS)

@@ -1,4 +1,4 @@
-"""`temporal scaler`: the same program, found and started by the Temporal CLI, where there is one."""
+"""`temporal scaler`: the same program, found and started by the Temporal CLI, which must be on PATH."""
 
 import asyncio
 import os
@@ -13,8 +13,6 @@ from scaler.cli.exits import Exit
 from tests.support.command_line import PROGRAM, Ended
 
 TEMPORAL = shutil.which("temporal")
-
-pytestmark = pytest.mark.skipif(TEMPORAL is None, reason="there is no temporal command on PATH")
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Extension:
 
 @pytest.fixture
 def temporal(tmp_path: Path, temporal_client: Client) -> Extension:
+    assert TEMPORAL is not None, "put the Temporal CLI (temporal, 1.6 or newer) on PATH"
     link = tmp_path / "temporal-scaler"
     link.symlink_to(PROGRAM)
     settings = {
