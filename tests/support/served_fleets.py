@@ -22,7 +22,9 @@ from workflows.messages import TASK_QUEUE, WORKFLOW_TYPE
 from workflows.payloads import DATA_CONVERTER
 
 CALLS_PER_SECOND = 200.0
-LONGEST_SECONDS = 20.0
+LONGEST_SECONDS = 60.0
+"""More than a tick that is lost on its way costs: a server under load hands a task out and loses it (seen on 1.32)."""
+
 HAND_OVER = "HandOver"
 
 

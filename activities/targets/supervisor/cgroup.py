@@ -4,6 +4,7 @@ Made beside or below the supervisor's own, and never by changing one that is not
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,10 @@ _LIMIT_V2: Final = "memory.max"
 _SWAP_V2: Final = "memory.swap.max"
 _LIMIT_V1: Final = "memory.limit_in_bytes"
 _WITH_SWAP_V1: Final = "memory.memsw.limit_in_bytes"
+_REMOVAL_TRIES: Final = 20
+_REMOVAL_PAUSE_SECONDS: Final = 0.01
+"""The kernel lets go of a cgroup a moment after its last process has ended."""
+
 _KILLS: Final = {_LIMIT_V2: "memory.events", _LIMIT_V1: "memory.oom_control"}
 
 
@@ -55,9 +60,13 @@ class MemoryCgroup:
 
     def remove(self) -> bool:
         """Remove it once it is empty; whether it is gone."""
-        with suppress(OSError):
-            self.path.rmdir()
-        return not self.path.exists()
+        for _ in range(_REMOVAL_TRIES):
+            with suppress(OSError):
+                self.path.rmdir()
+            if not self.path.exists():
+                return True
+            time.sleep(_REMOVAL_PAUSE_SECONDS)
+        return False
 
     def _make(self, limit_bytes: int) -> None:
         self.remove()  # of a start that was never written down
