@@ -23,7 +23,7 @@ SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""
 
 SURPRISE_TIME = timedelta(minutes=30)
-SURPRISE_QUANTILE = 0.9
+SURPRISE_QUANTILE = 0.97
 SURPRISE_HORIZON = timedelta(seconds=30)
 """How far ahead a plan looks: statistics are up to 20 s old and a worker takes a while to start."""
 
@@ -234,16 +234,16 @@ def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float,
 
 
 def _quantile(surprises: tuple[float, ...]) -> float:
-    """The surprise that most stay below: the upper edge of the bucket in which the quantile lies."""
+    """The surprise that most stay below; straight between the edges, since a step of a margin moves workers."""
     total = sum(surprises)
     if total < FEWEST_SURPRISES:
         return FIRST_SURPRISE
-    passed = 0.0
+    below, left = 0.0, SURPRISE_QUANTILE * total
     for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
-        passed += count
-        if passed >= SURPRISE_QUANTILE * total:
-            return edge
-    return SURPRISE_EDGES[-1]
+        if count >= left:
+            return below + (edge - below) * left / count
+        below, left = edge, left - count
+    return below
 
 
 def _worst(queues: Iterable[QueueSeen], now: datetime) -> Quality:

@@ -40,7 +40,8 @@ OOM_FACTOR = 1.2
 """A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
 
 REACTION_SECONDS = 10.0
-GROWTH_TIME = timedelta(seconds=60)
+GROWTH_TIME = timedelta(seconds=20)
+"""As long as growth is projected ahead: an average over longer knows of a filling worker when it is too late."""
 
 
 def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:

@@ -27,6 +27,7 @@ RISK_IN_STARTS = 3.0
 RECOMMENDATIONS_KEPT = 10
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
+BY_LOAD = (Constraint.ACTIVITY_LOAD, Constraint.WORKFLOW_TASK_LOAD)
 URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
 
@@ -129,6 +130,8 @@ def _ceilings(situation: Situation, *, emergency: bool) -> Iterator[Limit]:
     why = in_vain(situation)
     if why is not None and situation.need.workers_bound is not Constraint.WORKFLOW_TASK_LOAD:
         yield Limit(current, Constraint.NO_GAIN, why)
+    if situation.need.workers_bound in BY_LOAD and situation.within_margin:
+        yield Limit(current, situation.need.workers_bound, Reason.HELD_BY_MARGIN)
     if not _urgent(situation):
         step = max(current + SCALE_OUT_STEP, SCALE_OUT_FACTOR * current)
         yield Limit(step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)

@@ -20,6 +20,10 @@ EMERGENCY_FRACTION = 0.92
 
 SURGE_FRACTION = 0.25
 
+MARGIN_KEPT = 0.25
+"""A margin is there to be used up: workers are added for the load once less than this part of it is left. To add them
+as soon as any of it is used would have the count follow every ripple."""
+
 OVERFULL_OBSERVATIONS = 2
 """After so many in a row that show more cached than the size allows, the size is not honoured."""
 
@@ -148,6 +152,14 @@ class Situation:
         limits = self.fleet.limits
         by_connections = limits.connections // limits.per_worker if limits is not None else self.fleet.workers.max
         return min(self.fleet.workers.max, by_connections)
+
+    @cached_property
+    def within_margin(self) -> bool:
+        """Whether nothing waits, and the present size still bears the load and enough of its margin."""
+        if any(load.backlog_tasks for load in self.estimate.loads):
+            return False
+        lean = Search(self.estimate.with_margins(MARGIN_KEPT), self.fleet, self.current)
+        return lean.workers_at(self.current.cache)[0] <= self.current.workers
 
     def workers_at(self, cache: int | None) -> int:
         """What a cache size needs: fewer cached workflows mean more replays, so more workers."""

@@ -77,6 +77,7 @@ class Reason(TolerantEnum):
     HOLD_AFTER_CUT = "hold_after_cut"
     HELD_BY_LEARNING = "held_by_learning"
     HELD_BY_WINDOW = "held_by_window"
+    HELD_BY_MARGIN = "held_by_margin"
     HELD_BY_STEP = "held_by_step"
     HELD_BY_BUSY_WORKERS = "held_by_busy_workers"
     HELD_BY_MISSING_SIGNAL = "held_by_missing_signal"

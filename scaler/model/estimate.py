@@ -1,6 +1,6 @@
 """What follows from observations: load, memory and cache use, each with what it rests on. Pure and frozen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scaler.model.common import Quality, TaskType
@@ -129,3 +129,11 @@ class Estimate:
     def loads(self) -> tuple[Load, ...]:
         """The load of each task type that the fleet polls for."""
         return tuple(load for load in (self.workflow, self.activity) if load is not None)
+
+    def with_margins(self, part: float) -> "Estimate":
+        """The same with so much of each load's margin."""
+        workflow, activity = (
+            load and replace(load, margin_per_second=part * load.margin_per_second)
+            for load in (self.workflow, self.activity)
+        )
+        return replace(self, workflow=workflow, activity=activity)
