@@ -30,6 +30,9 @@ SURPRISE_HORIZON = timedelta(seconds=30)
 LEARNING_TIME = timedelta(minutes=2)
 """The server's rates and the level both begin at nothing: so long their rise says nothing about the load."""
 
+LONGEST_GAP = timedelta(seconds=90)
+"""After a longer time without readings the load is learned anew: what had waited meanwhile comes all at once."""
+
 LIMIT_TIME = timedelta(minutes=2)
 """A queue at its limit says so only in the readings in which the limit just held a task back."""
 
@@ -66,7 +69,7 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
     service, scv = _service(seen, task_type)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
     return Demand(
-        since=demand.since if demand.since is not None or rate is None else at,
+        since=_since(demand, at) if rate is not None else demand.since,
         arrivals_per_second=level,
         busy_slots=level_after(demand.busy_slots, _all_busy_slots(seen, task_type), at, LEVEL_TIME),
         service_seconds=level_after(demand.service_seconds, service, at, SERVICE_TIME),
@@ -76,6 +79,13 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
         backlog=_backlog(demand, seen, task_type),
         limited_at=at if any(queue.rate_limited for queue in _queues(seen, task_type)) else demand.limited_at,
     )
+
+
+def _since(demand: Demand, at: datetime) -> datetime:
+    """From when on arrivals have been watched without a gap."""
+    last = demand.arrivals_per_second.at
+    unbroken = demand.since is not None and last is not None and at - last <= LONGEST_GAP
+    return demand.since if unbroken and demand.since is not None else at
 
 
 def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:
@@ -95,11 +105,11 @@ def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
     beyond what was dispatched to them.
     """
     queues = _queues(seen, task_type)
-    known = [queue for queue in queues if queue.arrivals_per_second is not None]
-    if not known:
-        return None
-    queued = sum(queue.arrivals_per_second or 0.0 for queue in known)
-    dispatched = sum(queue.dispatches_per_second or 0.0 for queue in known)
+    rates = [queue.arrivals_per_second for queue in queues if queue.arrivals_per_second is not None]
+    if len(rates) < len(queues) or _worst(queues, seen.observed_at) is not Quality.FRESH:
+        return None  # a part would pass for a fall of the load, and an old figure for news
+    queued = sum(rates)
+    dispatched = sum(queue.dispatches_per_second or 0.0 for queue in queues)
     done = done_per_second(seen, task_type)
     return queued + (max(0.0, done - dispatched) if done is not None else 0.0)
 
@@ -222,8 +232,10 @@ def _levels(before: tuple[Level, ...], level: Level, at: datetime) -> tuple[Leve
 def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float, ...]:
     """Decayed counts of surprises, with how far the rate lies above the level of a horizon ago."""
     before = demand.levels_before[0] if demand.levels_before else Level()
-    learning = demand.since is None or at - demand.since < LEARNING_TIME
-    if learning or rate is None or before.value is None or before.at is None or at - before.at < SURPRISE_HORIZON / 3:
+    learning = at - _since(demand, at) < LEARNING_TIME
+    if learning or rate is None or before.value is None or before.at is None:
+        return demand.surprises
+    if at - before.at < SURPRISE_HORIZON / 3:
         return demand.surprises
     surprise = (rate - before.value) / math.sqrt(max(before.value, 0.0) + 1)
     last = demand.arrivals_per_second.at or at
