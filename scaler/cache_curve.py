@@ -12,6 +12,7 @@ from itertools import accumulate
 
 from scaler.model.estimate import CacheUse
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen
+from scaler.replay_cost import task_cost
 
 FEWEST_GAPS = 30
 """A curve from fewer gaps is an anecdote."""
@@ -21,18 +22,16 @@ IMBALANCE = 0.92
 cliff where the last run does not fit any more, so it is also the distance kept from it."""
 
 
-def cache_use(replay: ReplaySeen) -> CacheUse:
-    """What the sampled histories say of caching."""
-    extra = None
-    if replay.normal_seconds is not None and replay.sticky_seconds is not None:
-        extra = max(replay.normal_seconds - replay.sticky_seconds, 0.0)
+def cache_use(replay: ReplaySeen, missed: float | None = None) -> CacheUse:
+    """What the sampled histories say of caching, with the share of misses among sticky tasks where workers count."""
+    cost = task_cost(replay, missed)
     gaps = sum(replay.gaps)
     if gaps < FEWEST_GAPS or len(replay.gaps) != len(GAP_EDGES_SECONDS) + 1:
-        return CacheUse(hit_seconds=replay.sticky_seconds, replay_seconds=extra)
+        return CacheUse(hit_seconds=cost.hit_seconds, replay_seconds=cost.replay_seconds)
     accesses = gaps + sum(replay.silences) + replay.closed
     return CacheUse(
-        hit_seconds=replay.sticky_seconds,
-        replay_seconds=extra,
+        hit_seconds=cost.hit_seconds,
+        replay_seconds=cost.replay_seconds,
         reuse=gaps / accesses,
         open_share=1 - replay.closed / accesses,
         kept_seconds=tuple(accumulate(_kept(replay))),

@@ -13,6 +13,7 @@ from scaler.model.common import TaskType
 from scaler.model.estimate import Estimate
 from scaler.model.memory import Level, Memory
 from scaler.model.observation import ExitReason, Observation
+from scaler.replay_cost import miss_share
 
 CRASHES = (ExitReason.CRASHED, ExitReason.EVICTED)
 EXITS_KNOWN = 50
@@ -33,7 +34,7 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
         workflow=demand.load(seen, fleet, memory.workflow, demand.Moment(TaskType.WORKFLOW, now)),
         activity=demand.load(seen, fleet, memory.activity, demand.Moment(TaskType.ACTIVITY, now)),
         memory=envelope.memory_use(memory.worker, seen, fleet, now),
-        cache=cache_use(seen.replay),
+        cache=cache_use(seen.replay, miss_share(seen.totals)),
         workflow_cores=seen.workflow_cores,
         start_seconds=memory.start_seconds.value or FIRST_START_SECONDS,
         schedule_floor=seen.schedule.floor,

@@ -28,6 +28,7 @@ from scaler.fleet import Fleet, Switch
 from scaler.freshness import HISTORIES
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, Fault, ReplaySeen, TaskTimesSeen
+from scaler.replay_cost import sticky_tasks
 
 RUNS_PER_SAMPLE = 10
 EVENTS_PER_RUN = 50
@@ -253,6 +254,7 @@ def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
     recent = [task for task in tasks if newest - task.scheduled_at <= SERVICE_WINDOW]
     sticky = [task for task in recent if task.sticky]
     replayed = [task for task in recent if task.replayed_events]
+    told = sticky_tasks((task.gap_seconds, task.ran_seconds) for task in sticky if task.gap_seconds is not None)
     runs = [run for each in samples for run in each.runs.values()]
     silences = (run.silence_seconds for run in runs)
     return ReplaySeen(
@@ -260,6 +262,10 @@ def _replay(samples: Sequence[_Samples]) -> ReplaySeen:
         quality=Quality.FRESH,
         sticky_samples=len(sticky),
         sticky_seconds=fmean(task.ran_seconds for task in sticky) if sticky else None,
+        hit_samples=told.hit_samples,
+        hit_seconds=told.hit_seconds,
+        slow_samples=told.slow_samples,
+        slow_seconds=told.slow_seconds,
         normal_samples=len(replayed),
         normal_seconds=fmean(task.ran_seconds for task in replayed) if replayed else None,
         events=fmean(task.replayed_events for task in replayed) if replayed else None,

@@ -33,11 +33,12 @@ class WorkflowTaskSample:
     """One completed first attempt of a workflow task."""
 
     queue: str  # of a sticky one, the queue that its worker polls besides
-    sticky: bool  # it was done by the worker that had the run in its cache
+    sticky: bool  # it was done by the worker that had done the one before, whether the run was still cached or not
     scheduled_at: datetime
     waited_seconds: float
     ran_seconds: float
-    replayed_events: int  # 0 where the run was in a cache, or had no history yet
+    replayed_events: int  # 0 for sticky ones, which do not tell, and where there was no history yet
+    gap_seconds: float | None = None  # since the run's workflow task before; None where that was not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,22 +71,25 @@ def sampled(events: Iterable[HistoryEvent], known_until: int = 0) -> RunSample:
     """
     by_id = {event.event_id: event for event in events}
     ordered = [by_id[event_id] for event_id in sorted(by_id)]
-    scheduled = [_at(event) for event in ordered if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED]
-    gaps = tuple((later - sooner).total_seconds() for sooner, later in pairwise(scheduled))
+    scheduled = [event for event in ordered if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED]
+    gaps = {later.event_id: (_at(later) - _at(sooner)).total_seconds() for sooner, later in pairwise(scheduled)}
     return RunSample(
-        workflow_tasks=tuple(_workflow_tasks(ordered, by_id, known_until)),
+        workflow_tasks=tuple(_workflow_tasks(ordered, by_id, gaps, known_until)),
         activities=tuple(_activities((event for event in ordered if event.event_id > known_until), by_id)),
-        gaps_seconds=gaps,
-        newest=max(scheduled, default=None),
+        gaps_seconds=tuple(gaps.values()),
+        newest=max(map(_at, scheduled), default=None),
         last_event_id=max(by_id, default=0),
         closed=any(event.event_type in RUN_ENDS for event in ordered),
     )
 
 
 def _workflow_tasks(
-    ordered: Iterable[HistoryEvent], by_id: Mapping[int, HistoryEvent], known_until: int
+    ordered: Iterable[HistoryEvent], by_id: Mapping[int, HistoryEvent], gaps: Mapping[int, float], known_until: int
 ) -> Iterator[WorkflowTaskSample]:
-    """A task for the worker with the run in its cache goes to another one, unmarked, if that worker has left."""
+    """A task for the worker with the run in its cache goes to another one, unmarked, if that worker has left.
+
+    After an eviction it goes to the same worker, marked as any sticky one: that it replays can't be seen.
+    """
     before: str | None = None
     for event in ordered:
         if event.event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
@@ -108,6 +112,7 @@ def _workflow_tasks(
             waited_seconds=_seconds(scheduled, started),
             ran_seconds=_seconds(started, event),
             replayed_events=0 if sticky or first else started.event_id,
+            gap_seconds=gaps.get(scheduled.event_id),
         )
 
 

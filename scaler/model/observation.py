@@ -52,14 +52,21 @@ class TaskTimesSeen(Reading):
 class ReplaySeen(Reading):
     """What a replay costs and how soon cached runs are used again, sampled from recent workflow histories.
 
-    `sticky_seconds` and `normal_seconds` are mean workflow task times (started to completed) with the run in a
-    cache and without; `events` is the mean history length at the latter. In the buckets of `GAP_EDGES_SECONDS`,
-    `gaps` counts the times between the workflow tasks of one run, and `silences` for how long runs that are open
-    have had none; `closed` runs have left the caches.
+    `sticky_seconds` is the mean time (started to completed) of workflow tasks that went to the worker of the task
+    before: most found their run cached, but those after an eviction look alike and replay. `hit_seconds` is that of
+    sticky tasks so soon after the one before that their run was cached for certain, `slow_seconds` that of those that
+    took far longer, most likely replays (`scaler.replay_cost`). `normal_seconds` is that of tasks that went to another
+    worker and replayed for certain, `events` their mean history length. In the buckets of `GAP_EDGES_SECONDS`, `gaps`
+    counts the times between the workflow tasks of one run, and `silences` for how long runs that are open have had
+    none; `closed` runs have left the caches.
     """
 
     sticky_samples: int = 0
     sticky_seconds: float | None = None
+    hit_samples: int = 0
+    hit_seconds: float | None = None
+    slow_samples: int = 0
+    slow_seconds: float | None = None
     normal_samples: int = 0
     normal_seconds: float | None = None
     events: float | None = None

@@ -230,7 +230,7 @@ class EventWorld(World[EventWorker]):
         worker.workflow_tasks_started += 1
         worker.cpu.add(turn, self._task_cpu + replay, self.now)
         if self.log.followed[session]:
-            events = self._events[turn] + self._stage[turn] * self._events_of_task if replay else 0.0
+            events = self._history_events(turn) if replay and not sticky else 0.0
             self._work_started[turn] = (waited, events)
         if not self._kill_if_full(worker):
             self._expect_end(worker)

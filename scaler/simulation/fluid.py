@@ -29,6 +29,7 @@ class SteppedWorker(Worker):
 
     __slots__ = (
         "_order",
+        "_since",
         "_virtual",
         "crowded",
         "gone",
@@ -58,6 +59,7 @@ class SteppedWorker(Worker):
         self.sticky: deque[tuple[float, int]] = deque()  # since when, and which turn
         self._virtual = 0.0
         self._order = 0
+        self._since = math.inf  # no replay that anybody waits for began before
 
     @property
     def short_task_seconds(self) -> float:
@@ -88,6 +90,7 @@ class SteppedWorker(Worker):
     def take_replay(self, turn: int, seconds: float, now: float) -> None:
         """A replay begins that lasts for more than a step."""
         self._order += 1
+        self._since = min(self._since, now)
         heapq.heappush(self.replaying, [self._virtual + seconds, self._order, turn, now])
         self.crowded = len(self.replaying) >= self.concurrency
 
@@ -111,6 +114,19 @@ class SteppedWorker(Worker):
         short_ones = self.short_seconds / max(self.short_task_seconds, self.build.task_cpu_seconds)
         self.crowded = len(self.replaying) + short_ones >= self.concurrency
         return ended
+
+    def given_up(self, now: float, after_seconds: float) -> list[int]:
+        """The turns whose replay has lasted for so long that the server waits no more; the worker goes on with it."""
+        if now - self._since < after_seconds:
+            return []
+        awaited = [entry for entry in self.replaying if entry[2] != ZOMBIE]
+        self._since = min((entry[3] for entry in awaited if now - entry[3] < after_seconds), default=math.inf)
+        given_up = []
+        for entry in awaited:
+            if now - entry[3] >= after_seconds:
+                given_up.append(int(entry[2]))
+                entry[2] = ZOMBIE
+        return given_up
 
     def learn(self, seconds: float) -> int:
         """So many seconds are over; how many short tasks began in them."""

@@ -7,7 +7,6 @@ runs, in arrays: the production source keeps moments and is asked a few times a 
 import math
 from collections import OrderedDict
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -22,6 +21,7 @@ from activities.sources.histories import (
 )
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen, TaskTimesSeen
+from scaler.replay_cost import sticky_tasks
 from scaler.simulation.catalogue import QUEUE
 from scaler.simulation.clock import moment
 from scaler.simulation.history_log import HistoryLog, RunTail
@@ -75,7 +75,7 @@ class Histories:
         self._rng = rng
         self._darkness = Darkness(path.blackouts)
         self._read_at = -math.inf
-        self._workflow_tasks = _Kept(5)
+        self._workflow_tasks = _Kept(6)
         self._activities = _Kept(3)
         self._known_until: OrderedDict[int, float] = OrderedDict()
         self._runs: OrderedDict[int, _Run] = OrderedDict()
@@ -117,10 +117,11 @@ class Histories:
     def _add(self, tail: RunTail, now: float) -> None:
         known_until = self._known_until.pop(tail.session, -math.inf)
         scheduled = [task.scheduled_at for task in tail.workflow_tasks]
-        self._workflow_tasks.add([task for task in tail.workflow_tasks if task.scheduled_at > known_until])
+        gaps = np.diff(scheduled)
+        placed = zip(tail.workflow_tasks, (math.nan, *gaps), strict=True)
+        self._workflow_tasks.add([(*task, gap) for task, gap in placed if task.scheduled_at > known_until])
         self._activities.add([task for task in tail.activities if task.scheduled_at > known_until])
         newest_at = max(scheduled, default=known_until)
-        gaps = np.array([later - sooner for sooner, later in pairwise(scheduled)])
         self._known_until[tail.session] = newest_at
         self._runs.pop(tail.session, None)
         self._runs[tail.session] = _Run(_in_buckets(gaps), now - newest_at, tail.closed_at is not None)
@@ -142,6 +143,7 @@ class Histories:
         recent = tasks[newest - tasks[:, 0] <= _SERVICE_SECONDS]
         ran, events, sticky = recent[:, 2], recent[:, 3], recent[:, 4] > 0
         replayed = events > 0
+        told = sticky_tasks(recent[sticky & ~np.isnan(recent[:, 5])][:, (5, 2)].tolist())
         runs = self._runs.values()
         silences = np.array([run.silence_seconds for run in runs if not run.closed])
         return ReplaySeen(
@@ -149,6 +151,10 @@ class Histories:
             quality=Quality.FRESH,
             sticky_samples=int(sticky.sum()),
             sticky_seconds=float(ran[sticky].mean()) if sticky.any() else None,
+            hit_samples=told.hit_samples,
+            hit_seconds=told.hit_seconds,
+            slow_samples=told.slow_samples,
+            slow_seconds=told.slow_seconds,
             normal_samples=int(replayed.sum()),
             normal_seconds=float(ran[replayed].mean()) if replayed.any() else None,
             events=float(events[replayed].mean()) if replayed.any() else None,

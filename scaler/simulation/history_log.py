@@ -21,7 +21,7 @@ BEGUN_PER_READ: Final = 6
 
 
 class WorkflowTaskEntry(NamedTuple):
-    """An ended workflow task; `replayed_events` is 0 where the run was cached, or had no history yet."""
+    """An ended workflow task; `replayed_events` is 0 where it was sticky, replay or not, or had no history yet."""
 
     scheduled_at: float
     waited_seconds: float

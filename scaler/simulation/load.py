@@ -77,7 +77,7 @@ def load_of(scenario: Scenario, request: LoadRequest) -> Load:
         last=accesses.last[now],
         events=accesses.number[now] * turn.events,
         state_bytes=state[now],
-        service_seconds=service.reshape(-1, turn.activities),
+        service_seconds=service.reshape(int(now.sum()), turn.activities),
         sessions=int(accesses.session.max(initial=-1)) + 1,
         open_sessions=open_sessions,
         open_bytes=open_bytes,

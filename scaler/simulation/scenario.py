@@ -110,10 +110,10 @@ class Turns(_Declared):
 
 
 class Replay(_Declared):
-    """CPU time of a workflow task that finds its run in no cache, on top of its own."""
+    """CPU time of a workflow task that finds its run in no cache, on top of its own: by default a Python worker's."""
 
-    cpu: Annotated[Duration, NotNegative] = timedelta(milliseconds=5)
-    per_event: Annotated[Duration, NotNegative] = timedelta(microseconds=100)
+    cpu: Annotated[Duration, NotNegative] = timedelta(milliseconds=12)
+    per_event: Annotated[Duration, NotNegative] = timedelta(microseconds=460)
 
 
 class Activities(_Declared):
@@ -169,10 +169,10 @@ class WorkerMemory(_Declared):
     limit: Annotated[ByteCount, Bound(ge=2**20)] = 2**30
     base: Annotated[ByteCount, NotNegative] = 150 * 2**20
     uncollected: Annotated[int, NotNegative] = Field(
-        40, description="Evicted runs alive until the garbage collector comes (Python: 60-80 seen, 0 with hygiene)."
+        30, description="Evicted runs alive until the garbage collector comes (Python: 30 with hygiene, else all)."
     )
     retained: Annotated[float, Share] = Field(
-        0.3, description="Part of what is freed that the allocator keeps (Python: about half without malloc_trim)."
+        0.05, description="Part of what is freed that the allocator keeps (Python: this with hygiene, half without)."
     )
 
 
@@ -258,7 +258,7 @@ class MetricPath(_Declared):
         timedelta(seconds=5), description="The server answers with statistics up to this old."
     )
     queue_window: Annotated[Duration, Positive] = Field(
-        timedelta(seconds=30), description="What the server averages its rates over."
+        timedelta(seconds=35), description="What the server averages its rates over: half a minute in whole buckets."
     )
     queue_loss: Annotated[float, Share] = Field(0.0, description="Part of the reads that fail.")
     heartbeats: Annotated[Duration, Bound(ge=1, le=60)] = Field(

@@ -68,6 +68,7 @@ class SteppedWorld(World[SteppedWorker]):
         self._near = NEAR_FRACTION * scenario.platform.memory.limit
         self._at_work: dict[SteppedWorker, None] = {}  # who has any use for CPU time
         self._watched: dict[SteppedWorker, None] = {}  # who drains, replays, makes wait, or is nearly full
+        self._all_crowded = False  # nobody had room, and nobody has got any since
         super().__init__(scenario, load, seed)
         self._late_activities = _late_shares(self.tally.activity.objective_seconds, self.step_seconds)
         self._late_workflow_tasks = _late_shares(self.tally.workflow.objective_seconds, self.step_seconds)
@@ -111,6 +112,7 @@ class SteppedWorld(World[SteppedWorker]):
 
     def opened(self, worker: SteppedWorker) -> None:
         """It polls from now on."""
+        self._all_crowded = False
         self._workflow_rota.append(worker)
         self._activity_rota.append(worker)
         worker.polls_activities = True
@@ -180,9 +182,11 @@ class SteppedWorld(World[SteppedWorker]):
         for worker in at_work:
             if not worker.replaying and worker.short_seconds <= capacity:
                 worker.short_seconds = 0.0
-                worker.crowded = False
+                worker.crowded = self._all_crowded = False
                 continue
             turns = [turn for turn in worker.work(step_seconds) if turn != ZOMBIE]
+            if not worker.crowded:
+                self._all_crowded = False
             worker.workflow_tasks_done += len(turns)
             if not worker.gone:
                 self._at_work[worker] = None
@@ -301,12 +305,15 @@ class SteppedWorld(World[SteppedWorker]):
             self._start_workflow_task(worker, turn, sticky=False)
 
     def _next_with_room(self) -> SteppedWorker | None:
+        if self._all_crowded:
+            return None
         rota = self._workflow_rota
         for _ in range(len(rota)):
             worker = rota[0]
             rota.rotate(-1)
             if not worker.crowded:
                 return worker
+        self._all_crowded = True
         return None
 
     def _start_waiting_workflow_tasks(self) -> None:
@@ -376,8 +383,10 @@ class SteppedWorld(World[SteppedWorker]):
         self._tokens -= started
         self._running_activities += started
         self._activity.dispatched += started
-        if waiting:
-            self._activity.unmatched += sum(scheduled[task] == step for task in waiting)
+        for task in reversed(waiting):
+            if scheduled[task] != step:
+                break
+            self._activity.unmatched += 1
         self.tally.activity.add_many(step * self.step_seconds, 0.0, at_once)
 
     def _tokens_now(self) -> float:
@@ -417,7 +426,7 @@ class SteppedWorld(World[SteppedWorker]):
     def _note_workflow_task(self, turn: int, worker: SteppedWorker, replay: float, *, sticky: bool) -> None:
         """Seen from its history; the CPU was shared with what else ran."""
         spare = max(1 - worker.load_per_second / self.build.workflow_cores, 0.05)
-        events = self._events[turn] + self._stage[turn] * self._events_of_task if replay else 0.0
+        events = self._history_events(turn) if replay and not sticky else 0.0
         ran = (self._task_cpu + replay) * (1 + len(worker.replaying)) / spare
         entry = WorkflowTaskEntry(self.now - self.step_seconds, 0.0, ran, events, sticky)
         self.log.workflow_task(self._session[turn], entry)
@@ -457,12 +466,9 @@ class SteppedWorld(World[SteppedWorker]):
         while worker.sticky and self.now - worker.sticky[0][0] >= STICKY_TIMEOUT_SECONDS:
             self.tally.sticky_timeouts += 1
             self._fallen_back[self._step].append(worker.sticky.popleft()[1])
-        for entry in worker.replaying:
-            turn, started = int(entry[2]), entry[3]
-            if turn != ZOMBIE and self.now - started >= WORKFLOW_TASK_TIMEOUT_SECONDS:
-                entry[2] = ZOMBIE
-                self.tally.lost_workflow_tasks += 1
-                self._retry_at(turn, self.now)
+        for turn in worker.given_up(self.now, WORKFLOW_TASK_TIMEOUT_SECONDS):
+            self.tally.lost_workflow_tasks += 1
+            self._retry_at(turn, self.now)
 
     def _retry_at(self, turn: int, at: float) -> None:
         """A workflow task that was started did not end: it is a new one then, for anybody."""

@@ -187,8 +187,12 @@ class World(ABC, Generic[Kind]):
 
     def _replay_seconds(self, turn: int) -> float:
         """CPU time to replay a turn's run up to its present workflow task; a new run has nothing to replay."""
-        events = self._events[turn] + self._stage[turn] * self._events_of_task
+        events = self._history_events(turn)
         return self._replay_first + self._replay_event * events if events else 0.0
+
+    def _history_events(self, turn: int) -> float:
+        """Length of the history of a turn's run at its present workflow task."""
+        return self._events[turn] + self._stage[turn] * self._events_of_task
 
     def _count_replay(self, worker: Kind, seconds: float) -> None:
         if seconds:

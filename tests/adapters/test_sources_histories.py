@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from temporalio.api.workflowservice.v1 import ListWorkersRequest
 from temporalio.client import Client
 
 from activities.sources.gate import Gate
@@ -18,7 +19,7 @@ from scaler.model.common import Quality
 from scaler.model.observation import GAP_EDGES_SECONDS
 from tests.support.local_fleet import fleet
 from tests.support.looks import CountedBudget, new_queue, seen_once
-from tests.support.small_worker import Fork, Steps, Talk, working
+from tests.support.small_worker import Fork, Steps, Talk, connected, working
 
 CANARY = "canary-7f3a91"
 
@@ -133,6 +134,39 @@ async def test_replays_are_told_apart_from_cached_tasks_with_their_length(
     assert sum(replay.gaps[: GAP_EDGES_SECONDS.index(1.0) + 1]) >= 3 * runs
     for talk in talks:
         await talk.terminate()
+
+
+async def test_a_run_that_was_evicted_comes_back_in_a_task_like_any_sticky_one(
+    temporal_client: Client, source: HistorySource
+) -> None:
+    """More runs than the cache holds, used in turn: each is evicted before it is used again, and none looks it."""
+    queue, runs, rounds = new_queue("evicted"), 8, 5
+    beating = await connected(temporal_client.service_client.config.target_host, temporal_client.namespace)
+    async with working(beating, queue, max_cached_workflows=6):
+        talks = [
+            await temporal_client.start_workflow(Talk.run, 100, id=f"{queue}-{number}", task_queue=queue)
+            for number in range(runs)
+        ]
+        for _ in range(rounds):
+            for talk in talks:
+                await talk.signal(Talk.say, "words")
+                await asyncio.sleep(0.1)
+        await visible(temporal_client, queue, runs, "Running")
+        replay = (await sampled(source, temporal_client, queue)).replay
+        missed = await seen_once(lambda: misses(temporal_client, queue), lambda count: count >= runs * (rounds - 2))
+    for talk in talks:
+        await talk.terminate()
+
+    assert missed <= runs * rounds
+    assert (replay.normal_samples, replay.normal_seconds) == (0, None)
+    assert replay.sticky_samples == sum(replay.gaps) > 2 * rounds
+
+
+async def misses(client: Client, queue: str) -> int:
+    """Tasks that the queue's workers count as sticky without having had the run."""
+    request = ListWorkersRequest(namespace=client.namespace, query=f"TaskQueue = '{queue}'")
+    answer = await client.workflow_service.list_workers(request)
+    return sum(info.worker_heartbeat.total_sticky_cache_miss for info in answer.workers_info)
 
 
 async def test_runs_that_end_have_left_the_cache(temporal_client: Client, source: HistorySource) -> None:

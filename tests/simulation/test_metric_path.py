@@ -15,6 +15,7 @@ from scaler.model.common import Generation, Quality, TaskType
 from scaler.model.observation import ExitReason, WorkerState
 from scaler.model.plan import WakeAt
 from scaler.model.record import Applied, StepOutcome
+from scaler.replay_cost import miss_share, task_cost
 from scaler.simulation.catalogue import QUEUE
 from scaler.simulation.clock import moment
 from scaler.simulation.histories import Histories
@@ -61,7 +62,7 @@ def test_queue_statistics_are_of_up_to_five_seconds_ago() -> None:
     assert fresh.backlog_age_seconds > 30
 
 
-def test_rates_are_averages_over_thirty_seconds_without_sticky_tasks() -> None:
+def test_rates_are_averages_over_half_a_minute_without_sticky_tasks() -> None:
     running, sight = seeing()
     watched(running, sight, 300)
     workflow = sight.statistics[TaskType.WORKFLOW].reading(running.now)
@@ -190,20 +191,48 @@ def test_sampled_histories_tell_what_the_production_source_makes_of_the_same_run
     assert replay.closed == expected.closed
     assert replay.silences == expected.silences
     assert (replay.sticky_samples, replay.normal_samples) == (expected.sticky_samples, expected.normal_samples)
+    assert (replay.hit_samples, replay.slow_samples) == (expected.hit_samples, expected.slow_samples)
+    assert replay.hit_samples > 30
+    assert replay.hit_seconds == pytest.approx(expected.hit_seconds)
+
+
+@pytest.mark.parametrize("mode", list(MODES))
+def test_an_evicted_run_comes_back_as_a_sticky_task_and_what_its_replay_costs_is_told_all_the_same(mode: Mode) -> None:
+    """As with real workers (docs/calibration.md, E5); no worker ever leaves here."""
+    running, sight = seeing(
+        mode,
+        duration="30m",
+        workload={"sessions": {"turns": 8, "gap": {"mean": "60s", "scv": 2}}, "replay": {"per_event": "4ms"}},
+        start={"cache": 20},
+    )
+    watched(running, sight, 1500)
+    seen = sight.observe(running.now, Asked(NO_STEP))
+    missed, tally = miss_share(seen.totals), running.tally
+    cost = task_cost(seen.replay, missed)
+
+    assert missed is not None
+    assert missed > 0.1
+    assert seen.replay.normal_samples == 0
+    assert seen.replay.slow_samples > 20
+    assert cost.hit_seconds == pytest.approx(0.005, rel=0.5)
+    # Those that are sampled are somewhat younger, and a replay shares its worker's core with others.
+    assert cost.replay_seconds == pytest.approx(tally.replay_seconds / tally.replays, rel=0.4)
 
 
 def _as_events_tell(tail: RunTail) -> RunSample:
     """The same run as the production source reads it from events."""
+    entries = tail.workflow_tasks
+    gaps = tuple(later.scheduled_at - sooner.scheduled_at for sooner, later in pairwise(entries))
     return RunSample(
-        workflow_tasks=tuple(_workflow_task(entry) for entry in tail.workflow_tasks),
+        workflow_tasks=tuple(map(_workflow_task, entries, (None, *gaps))),
         activities=tuple(_activity(entry) for entry in tail.activities),
-        gaps_seconds=tuple(later.scheduled_at - sooner.scheduled_at for sooner, later in pairwise(tail.workflow_tasks)),
+        gaps_seconds=gaps,
         newest=moment(tail.workflow_tasks[-1].scheduled_at),
         closed=tail.closed_at is not None,
     )
 
 
-def _workflow_task(entry: WorkflowTaskEntry) -> WorkflowTaskSample:
+def _workflow_task(entry: WorkflowTaskEntry, gap_seconds: float | None) -> WorkflowTaskSample:
     return WorkflowTaskSample(
         queue=QUEUE,
         sticky=entry.sticky,
@@ -211,6 +240,7 @@ def _workflow_task(entry: WorkflowTaskEntry) -> WorkflowTaskSample:
         waited_seconds=entry.waited_seconds,
         ran_seconds=entry.ran_seconds,
         replayed_events=int(entry.replayed_events),
+        gap_seconds=gap_seconds,
     )
 
 

@@ -55,6 +55,13 @@ def test_a_turn_whose_activity_has_no_attempts_left_fails_and_is_not_lost(mode: 
 
 
 @BOTH
+def test_turns_without_activities_are_answered_too(mode: Mode) -> None:
+    running = run_for(world(declared(workload={"turn": {"workflow_tasks": 1, "activities": 0}}), mode), 300)
+
+    assert running.tally.answered > 1000
+
+
+@BOTH
 def test_what_is_not_answered_yet_waits(mode: Mode) -> None:
     """At any moment: arrived = answered + with their session + behind another turn of it."""
     running = run_for(world(declared(start={"workers": 2}), mode), 300)

@@ -71,7 +71,7 @@ def test_statistics_that_are_late_and_right_are_found_to_be_just_that() -> None:
     served = list(accumulate(arrivals, lambda before, at: max(before + 0.25, at)))
     truth = Truth(scheduled=arrivals, started=served, began=0.0)
     looks = [
-        Look(at / 2, truth.waiting(at / 2 - 3), 0.0, truth.scheduled_per_second(at / 2 - 32.5, at / 2 - 2.5), 0.0)
+        Look(at / 2, truth.waiting(at / 2 - 3), 0.0, truth.scheduled_per_second(at / 2 - 37.5, at / 2 - 2.5), 0.0)
         for at in range(int(2 * (quiet + busy + 80)))
     ]
     outcome = compared(looks, truth)
