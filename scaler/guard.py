@@ -20,7 +20,7 @@ from scaler.situation import Situation
 HOLD_WINDOW = timedelta(minutes=10)
 """After a cache cut, latency must have been inside the objective for so long before a worker may go."""
 
-SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(seconds=30), timedelta(minutes=10)
+SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=1), timedelta(minutes=10)
 RISK_IN_STARTS = 3.0
 """What it costs to miss a worker while another one starts, in workers × time to start."""
 
@@ -117,6 +117,7 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
         yield Limit(current.workers, Constraint.EMBARGO, Reason.HELD_BY_EMBARGO)
     highest = max((each.workers for each in situation.memory.recommendations), default=current.workers)
     yield Limit(highest, Constraint.SCALE_IN_WINDOW, Reason.HELD_BY_WINDOW)
+    yield Limit(situation.spared_workers, situation.need.workers_bound, Reason.HELD_BY_MARGIN)
     step = max(1, int(SCALE_IN_FRACTION * current.workers))
     yield Limit(current.workers - step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
 

@@ -20,9 +20,9 @@ EMERGENCY_FRACTION = 0.92
 
 SURGE_FRACTION = 0.25
 
-MARGIN_KEPT = 0.25
-"""A margin is there to be used up: workers are added for the load once less than this part of it is left. To add them
-as soon as any of it is used would have the count follow every ripple."""
+MARGIN_KEPT, MARGIN_SPARED = 0.25, 2.5
+"""A margin is there to be used up: workers are added for the load once less than the first part of it is left, and
+taken away once the load would still have the second above it. With nothing between the count follows every ripple."""
 
 OVERFULL_OBSERVATIONS = 2
 """After so many in a row that show more cached than the size allows, the size is not honoured."""
@@ -158,8 +158,16 @@ class Situation:
         """Whether nothing waits, and the present size still bears the load and enough of its margin."""
         if any(load.backlog_tasks for load in self.estimate.loads):
             return False
-        lean = Search(self.estimate.with_margins(MARGIN_KEPT), self.fleet, self.current)
-        return lean.workers_at(self.current.cache)[0] <= self.current.workers
+        return self._workers_with(MARGIN_KEPT) <= self.current.workers
+
+    @cached_property
+    def spared_workers(self) -> int:
+        """Workers that leave more than the margin above the load, so that taking others away need not be undone."""
+        return self._workers_with(MARGIN_SPARED)
+
+    def _workers_with(self, margin: float) -> int:
+        search = Search(self.estimate.with_margins(margin), self.fleet, self.current)
+        return search.workers_at(self.current.cache)[0]
 
     def workers_at(self, cache: int | None) -> int:
         """What a cache size needs: fewer cached workflows mean more replays, so more workers."""

@@ -194,7 +194,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HOLD_AFTER_CUT: "no worker goes yet, because the cache was cut",
     Reason.HELD_BY_LEARNING: "no worker goes before the load was watched for a while",
     Reason.HELD_BY_WINDOW: "fewer would do now, but more were needed a moment ago",
-    Reason.HELD_BY_MARGIN: "the load has grown, but still leaves enough of the margin that is kept above it",
+    Reason.HELD_BY_MARGIN: "the load moves within the margin that is kept above it",
     Reason.HELD_BY_STEP: "the step is bounded; the rest follows",
     Reason.HELD_BY_BUSY_WORKERS: "fewer would do by the load, but the workers are busy",
     Reason.HELD_BY_MISSING_SIGNAL: "no worker goes while signals are missing",

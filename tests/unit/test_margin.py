@@ -5,11 +5,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 from scaler.demand import Moment, fed, load
+from scaler.fleet import Fleet
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
 from scaler.model.estimate import Load
 from scaler.model.memory import Demand, Operator
 from scaler.model.observation import Observation, ReplaySeen
+from scaler.situation import MARGIN_SPARED
 from tests.support.plausible import TICK, Life, Step
 from tests.support.strategies import declared
 
@@ -36,15 +38,22 @@ def _after(life: Life, seen: Observation) -> Step:
     return life.steps[-1]
 
 
-def test_a_load_that_uses_some_of_its_margin_adds_no_worker() -> None:
+def test_a_load_that_grows_uses_its_margin_up_before_workers_are_added() -> None:
     life = _settled()
-    seen = life.observe(PER_SECOND, 0.5)
-    margin_per_second = _load(life, seen, life.memory.activity).margin_per_second
+    margin_per_second = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity).margin_per_second
 
-    steps = [_after(life, life.observe(PER_SECOND + 0.5 * margin_per_second, 0.5)) for _ in range(5)]
+    steps = [_after(life, life.observe(PER_SECOND + part / 8 * margin_per_second, 0.5)) for part in range(40)]
+    grown = next(number for number, step in enumerate(steps) if step.wanted.workers > step.current.workers)
+    held = [step for step in steps[:grown] if Reason.HELD_BY_MARGIN in step.decision.reasons]
 
-    assert all(step.wanted.workers == step.current.workers for step in steps)
-    assert any(Reason.HELD_BY_MARGIN in step.decision.reasons for step in steps)
+    assert any(step.decision.predicted.size.workers > step.current.workers for step in held if step.decision.predicted)
+
+
+def test_workers_go_only_if_the_load_would_still_have_room_to_grow() -> None:
+    steps = [step for seed in (1, 2, 3) for step in _settled(seed).steps if Reason.SCALE_IN in step.decision.reasons]
+
+    assert steps
+    assert all(_margins_left(step) >= MARGIN_SPARED for step in steps)
 
 
 def test_a_load_that_uses_its_whole_margin_adds_workers() -> None:
@@ -71,13 +80,21 @@ def test_one_more_surprise_changes_the_margin_by_little() -> None:
     for _ in range(400):
         seen = life.observe(max(1.0, chance.gauss(PER_SECOND, 6.0)), 0.5)
         demand = fed(demand, seen, TaskType.ACTIVITY)
-        margins.append(_load(life, seen, demand).margin_per_second)
+        margins.append(_load(life.fleet, seen, demand).margin_per_second)
         life.now += TICK
 
     assert max(abs(later / sooner - 1) for sooner, later in pairwise(margins)) < 0.45
 
 
-def _load(life: Life, seen: Observation, demand: Demand) -> Load:
-    found = load(seen, life.fleet, demand, Moment(TaskType.ACTIVITY, life.now))
+def _margins_left(step: Step) -> float:
+    """How many margins lie between the load and what the workers that are left can do."""
+    found = _load(step.fleet, step.seen, step.after.activity)
+    assert found.service_seconds is not None
+    done_per_second = step.wanted.workers * found.slots_per_worker / found.service_seconds
+    return (done_per_second - found.arrivals_per_second) / found.margin_per_second
+
+
+def _load(fleet: Fleet, seen: Observation, demand: Demand) -> Load:
+    found = load(seen, fleet, demand, Moment(TaskType.ACTIVITY, seen.observed_at))
     assert found is not None
     return found
