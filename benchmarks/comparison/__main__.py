@@ -7,15 +7,19 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import plan
 from benchmarks.comparison.cell import run_cell, tuned_cache
-from benchmarks.comparison.cells import TRAINING, Cell, Kind, cells
-from benchmarks.comparison.store import ROOT, Store
+from benchmarks.comparison.cells import Cell
+from benchmarks.comparison.evidence import Evidence
+from benchmarks.comparison.fingerprint import ROOT
+from benchmarks.comparison.pace import Pace
+from benchmarks.comparison.store import Store
 from benchmarks.comparison.tables import write
 from scaler.simulation import catalogue
 from scaler.simulation.convert import converted, known_recipes
@@ -27,42 +31,49 @@ PROGRESS_SECONDS = 60.0
 def main() -> int:
     """Run the benchmark as the command line says."""
     asked = _arguments()
-    traces = _converted(asked.traces, asked.out / "traces")
-    store, plan = Store(asked.out / "cells"), list(cells(traces))
-    deadline = time.monotonic() + asked.hours * 3600
-    tuning = [cell for cell in plan if cell.kind is Kind.TUNING]
-    scored = [cell for cell in plan if cell.kind is not Kind.TUNING]
-    _run(tuning, store, asked, {}, deadline)
-    caches = _caches(store.rows(tuning))
-    _run(scored, store, asked, caches, deadline)
-    write(asked.document, store.rows(scored))
-    left = sum(not store.has(cell) for cell in plan)
-    print(f"{len(plan) - left} of {len(plan)} cells are finished; tables are in {asked.document}")  # noqa: T201
+    pace = Pace(asked.budget * 60, asked.jobs)
+    folder = asked.out / "traces"
+    traces = _converted(asked.traces, folder)
+    tuning = plan.tuning(traces)
+    untuned = Store(asked.out / "cells", folder, {})
+    with ProcessPoolExecutor(asked.jobs) as pool:
+        _Work(untuned, asked, pace, {}).run(pool, [tuning], "")
+        caches = _caches(untuned.rows(tuning.cells))
+        store = Store(asked.out / "cells", folder, caches)
+        passes = list(plan.passes(traces))
+        if all(map(untuned.has, tuning.cells)):
+            _Work(store, asked, pace, caches).run(pool, passes, asked.only)
+    write(asked.document, Evidence(passes=passes, finished=store.has, rows=store.rows))
+    cells = [cell for each in passes for cell in each.cells]
+    print(f"{sum(map(store.has, cells))} of {len(cells)} cells are finished; tables are in {asked.document}")  # noqa: T201
     return 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks.comparison", description=__doc__)
+    out = ROOT / "out" / "bench"
     parser.add_argument("--traces", type=Path, required=True, help="folder with the public recordings")
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench", help="where finished cells are kept")
-    parser.add_argument("--document", type=Path, default=ROOT / "docs" / "benchmarks.md")
-    parser.add_argument("--hours", type=float, default=3.8, help="stop after so long; started again it goes on")
+    parser.add_argument("--out", type=Path, default=out, help="where finished cells are kept")
+    parser.add_argument(
+        "--document", type=Path, default=out / "comparison.md", help="where the tables go: its own part"
+    )
+    parser.add_argument(
+        "--budget", type=float, default=225.0, help="minutes: no pass over the scenarios begins that would take longer"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", default="", help="cells whose name contains this")
+    parser.add_argument("--only", default="", help="cells whose name contains this, for a look; no table is fair then")
     return parser.parse_args()
 
 
 def _converted(recordings: Path, folder: Path) -> list[str]:
-    """The traces in a folder of recordings, by name; written once."""
+    """The traces in a folder of recordings, by name; written anew, to the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for path in sorted(recordings.glob("*.csv*")):
         for name, recipe in known_recipes(path).items():
-            if name not in TRAINING:
+            if name not in plan.TRAINING:
                 continue
-            target = folder / f"{name}.csv.gz"
-            if not target.exists():
-                write_trace(converted(path, recipe), target)
+            write_trace(converted(path, recipe), folder / f"{name}.csv.gz")
             names.append(name)
     if not names:
         sys.exit(f"{recordings} holds none of the recordings that are known; see docs/benchmarks.md")
@@ -74,26 +85,43 @@ def _caches(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     return {name: cache for name, cache in found.items() if cache is not None}
 
 
-def _run(
-    plan: Sequence[Cell], store: Store, asked: argparse.Namespace, caches: dict[str, int], deadline: float
-) -> None:
-    """Run the unfinished cells of a plan, as many at a time as there are jobs, until the deadline."""
-    waiting = iter([cell for cell in plan if not store.has(cell) and asked.only in cell.name])
-    running: dict[Future[list[dict[str, Any]]], Cell] = {}
-    told = time.monotonic()
-    with ProcessPoolExecutor(asked.jobs) as pool:
+class _Work:
+    """Runs the unfinished cells of passes, as many at a time as there are jobs, as long as there is time for a pass."""
+
+    def __init__(self, store: Store, asked: argparse.Namespace, pace: Pace, caches: dict[str, int]) -> None:
+        self._store, self._asked, self._pace, self._caches = store, asked, pace, caches
+        self._told = time.monotonic()
+
+    def run(self, pool: ProcessPoolExecutor, passes: Sequence[plan.Pass], only: str) -> None:
+        """Until all whose name contains `only` is finished, or the next pass would not be in time."""
+        waiting = chain.from_iterable(self._begun(passes, only))
+        running: dict[Future[list[dict[str, Any]]], tuple[Cell, float]] = {}
         while True:
-            room = asked.jobs - len(running) if time.monotonic() < deadline else 0
-            for cell in islice(waiting, room):
-                running[pool.submit(run_cell, cell, asked.out / "traces", caches)] = cell
+            for cell in islice(waiting, self._asked.jobs - len(running)):
+                future = pool.submit(run_cell, cell, self._asked.out / "traces", self._caches)
+                running[future] = (cell, time.monotonic())
             if not running:
                 return
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                store.keep(running.pop(future), future.result())
-            if time.monotonic() - told > PROGRESS_SECONDS:
-                told = time.monotonic()
-                print(f"{sum(map(store.has, plan))} of {len(plan)} cells", flush=True)  # noqa: T201
+                cell, began = running.pop(future)
+                self._store.keep(cell, future.result())
+                self._pace.took(cell, time.monotonic() - began)
+            self._tell(passes)
+
+    def _begun(self, passes: Sequence[plan.Pass], only: str) -> Iterator[list[Cell]]:
+        for each in passes:
+            left = [cell for cell in each.cells if only in cell.name and not self._store.has(cell)]
+            if left and not self._pace.has_time_for(left):
+                return
+            yield left
+
+    def _tell(self, passes: Sequence[plan.Pass]) -> None:
+        now = time.monotonic()
+        if now - self._told > PROGRESS_SECONDS:
+            self._told = now
+            cells = [cell for each in passes for cell in each.cells]
+            print(f"{sum(map(self._store.has, cells))} of {len(cells)} cells", flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

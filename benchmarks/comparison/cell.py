@@ -7,10 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.comparison.cells import CACHE_FACTORS, MINUTES, OWN, Cell, Kind, entrants_of
+from benchmarks.comparison.cells import CACHE_FACTORS, MINUTES, OWN, Block, Cell, Kind, entrants_of
 from scaler.fleet import CACHE_FLOOR
 from scaler.simulation import catalogue
-from scaler.simulation.baselines.caches import CacheSetting, hand_tuned
+from scaler.simulation.baselines.caches import hand_tuned
 from scaler.simulation.contender import Contender
 from scaler.simulation.entrants import Tuning, entrant
 from scaler.simulation.load import Load, LoadRequest, load_of
@@ -32,16 +32,17 @@ def run_cell(cell: Cell, traces: Path, caches: Mapping[str, int]) -> list[Row]:
         caches: The tuned cache of each scenario.
 
     """
-    scenario = _shortened(cell.scenario)
-    trace = read_trace(traces / f"{cell.trace}.csv.gz") if cell.trace != OWN else None
-    load = load_of(scenario, LoadRequest(seed=cell.seed, trace=trace))
+    block = cell.block
+    scenario = _shortened(block.scenario)
+    trace = read_trace(traces / f"{block.trace}.csv.gz") if block.trace != OWN else None
+    load = load_of(scenario, LoadRequest(seed=block.seed, trace=trace))
     if cell.kind is Kind.TUNING:
-        return list(_tuning(cell, scenario, load))
+        return list(_tuning(block, scenario, load))
     return [
         _row(
-            cell,
-            Setting(scenario=scenario, load=load, seed=cell.seed),
-            each.contender(scenario, Tuning(setting=setting, cache=caches.get(cell.scenario))),
+            block,
+            Setting(scenario=scenario, load=load, seed=block.seed),
+            each.contender(scenario, Tuning(setting=setting, cache=caches.get(block.scenario))),
         )
         | {"setting": setting}
         for each, setting in entrants_of(cell)
@@ -65,24 +66,19 @@ def tuned_cache(rows: list[Row], scenario: str) -> int | None:
     return min(tried, key=worth)
 
 
-def _tuning(cell: Cell, scenario: Scenario, load: Load) -> Iterator[Row]:
+def _tuning(block: Block, scenario: Scenario, load: Load) -> Iterator[Row]:
     caches = {max(CACHE_FLOOR, math.floor(factor * hand_tuned(scenario))) for factor in CACHE_FACTORS}
     for cache in sorted(caches, reverse=True):
         contender = entrant(TUNED_WITH).contender(scenario, Tuning(cache=cache))
-        yield _row(cell, Setting(scenario=scenario, load=load, seed=cell.seed), contender) | {"cache": cache}
+        yield _row(block, Setting(scenario=scenario, load=load, seed=block.seed), contender) | {"cache": cache}
 
 
-def _row(cell: Cell, setting: Setting, contender: Contender) -> Row:
+def _row(block: Block, setting: Setting, contender: Contender) -> Row:
     score = run(setting, contender).score
-    place = {"scenario": cell.scenario, "trace": cell.trace, "seed": cell.seed, "policy": contender.name}
+    place = asdict(block) | {"policy": contender.name}
     return place | asdict(score)
 
 
 def _shortened(name: str) -> Scenario:
     scenario = catalogue.named(name)
     return scenario.model_copy(update={"duration": timedelta(minutes=MINUTES[name])})
-
-
-def fixed_cache(policy: str) -> bool:
-    """Whether a policy's cache was chosen once, for all of its runs."""
-    return entrant(policy).cache is not CacheSetting.FOUND

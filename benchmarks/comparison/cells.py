@@ -1,28 +1,20 @@
-"""What is to be run: cells of scenario, trace and seed, the broadest look first, so that any part of it is balanced."""
+"""The units of work: some policies, with their settings, under one load."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from scaler.simulation import catalogue
-from scaler.simulation.entrants import CLAIRVOYANT, ENTRANTS, JOINT, Entrant
+from scaler.simulation.entrants import ENTRANTS, JOINT, Entrant
+from scaler.simulation.scenario import Scenario
 
 OWN: Final = "own"
-"""The scenario's own arrivals."""
-
-TRAINING: Final = ("azure-conversation", "mooncake-conversation", "worldcup", "aws-elb", "servegen-m-mid")
-"""The traces of the benchmark; others are for `temporal-scaler simulate --trace`."""
-
-SEEDS: Final = 10
-SWEEP_SEEDS: Final = 5
-"""Of scenarios that take no trace; the others have as many worlds, and one seed in each."""
-
-TUNING_SEEDS: Final = (101, 102)
-"""Never scored."""
+"""The scenario's own arrivals, where there is no trace."""
 
 SWEPT: Final = 5
-"""Settings of each policy: the same budget for all."""
+"""Settings of each policy, its default among them: the same budget for all."""
 
 CACHE_FACTORS: Final = (1.0, 0.75, 0.5, 0.3)
 """What a fixed cache is tuned over, times what a careful person works out at the start."""
@@ -52,7 +44,7 @@ class Kind(StrEnum):
 
     TUNING = "tuning"  # fixed caches, on seeds that are not scored
     DEFAULT = "default"  # every policy as it comes
-    SWEEP = "sweep"  # every policy over its own setting
+    SWEEP = "sweep"  # every policy at its other settings, which with the default make its curve
 
 
 class Group(StrEnum):
@@ -63,43 +55,33 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """One load: a scenario's own arrivals or a window of a trace, by its seed. It counts whole or not at all."""
+
+    scenario: str
+    trace: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One unit of work: some policies under one load."""
 
     kind: Kind
     group: Group
-    scenario: str
-    trace: str
-    seed: int
+    block: Block
 
     @property
     def name(self) -> str:
         """As its file is called."""
-        return f"{self.kind}-{self.group}-{self.scenario}-{self.trace}-{self.seed}"
+        block = self.block
+        return f"{self.kind}-{self.group}-{block.scenario}-{block.trace}-{block.seed}"
 
 
-def cells(traces: Sequence[str]) -> Iterator[Cell]:
-    """All of them: tuning, then seed by seed the defaults, and the sweeps after the first of these."""
-    worlds = [
-        (name, trace)
-        for name in catalogue.names()
-        for trace in ((OWN, *traces) if catalogue.named(name).takes_trace else (OWN,))
-    ]
-    for seed in TUNING_SEEDS:
-        for name in catalogue.names():
-            trace = traces[seed % len(traces)] if traces and catalogue.named(name).takes_trace else OWN
-            yield Cell(kind=Kind.TUNING, group=Group.OTHERS, scenario=name, trace=trace, seed=seed)
-    for seed in range(1, SEEDS + 1):
-        yield from _all(Kind.DEFAULT, worlds, seed)
-        if seed <= SWEEP_SEEDS:
-            swept_now = [(name, trace) for name, trace in worlds if seed == 1 or not catalogue.named(name).takes_trace]
-            yield from _all(Kind.SWEEP, swept_now, seed)
-
-
-def _all(kind: Kind, worlds: Sequence[tuple[str, str]], seed: int) -> Iterator[Cell]:
-    for scenario, trace in worlds:
-        for group in Group:
-            yield Cell(kind=kind, group=group, scenario=scenario, trace=trace, seed=seed)
+@cache
+def named(scenario: str) -> Scenario:
+    """A scenario that comes with the product, read once."""
+    return catalogue.named(scenario)
 
 
 def entrants_of(cell: Cell) -> Iterator[tuple[Entrant, float]]:
@@ -109,11 +91,12 @@ def entrants_of(cell: Cell) -> Iterator[tuple[Entrant, float]]:
             continue
         if cell.kind is Kind.DEFAULT:
             yield entrant, entrant.default
-        elif not entrant.knows_the_future or entrant.name in (CLAIRVOYANT, "static"):
+        elif not entrant.knows_the_future:
             yield from ((entrant, setting) for setting in swept(entrant))
 
 
 def swept(entrant: Entrant) -> tuple[float, ...]:
-    """Its settings, evenly chosen from its sweep, the first and the last among them."""
-    last = len(entrant.sweep) - 1
-    return tuple(entrant.sweep[round(place * last / (SWEPT - 1))] for place in range(SWEPT))
+    """Its settings beside the default, evenly chosen from its sweep, the first and the last among them."""
+    others = [setting for setting in entrant.sweep if setting != entrant.default]
+    last = len(others) - 1
+    return tuple(others[round(place * last / (SWEPT - 2))] for place in range(SWEPT - 1))

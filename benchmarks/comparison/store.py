@@ -2,31 +2,38 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.comparison.cells import Cell, Group
-
-ROOT: Final = Path(__file__).parents[2]
+from benchmarks.comparison.cells import CACHE_FACTORS, MINUTES, OWN, Cell, Group, Kind, entrants_of
+from benchmarks.comparison.fingerprint import ROOT, Code
 
 _WORLD: Final = (
-    "scaler/simulation",
-    "scaler/fleet.py",
-    "scaler/queueing.py",
-    "benchmarks/comparison/cell.py",
-    "benchmarks/comparison/cells.py",
+    "scaler.simulation.baseline",
+    "scaler.simulation.entrants",
+    "scaler.simulation.load",
+    "scaler.simulation.score",
+    "scaler.simulation.steps",
 )
-_DECISION: Final = ("scaler/*.py", "scaler/model", "activities/targets/contract.py", "activities/sources")
+_RUNS: Final = ("benchmarks.comparison.cell", "scaler.simulation.run")
+"""These import the loop of this product beside that of the others."""
 
 
 class Store:
-    """The cells of this version of the code, in a folder."""
+    """The cells of this version of the code, in a folder.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        world = _fingerprint(_WORLD)
-        self._version = {Group.OTHERS: world, Group.JOINT: _fingerprint((*_WORLD, *_DECISION))}
+    Args:
+        folder: Where they lie.
+        traces: The folder with the traces.
+        caches: The tuned cache of each scenario, which the others' cells rest on.
+
+    """
+
+    def __init__(self, folder: Path, traces: Path, caches: Mapping[str, int]) -> None:
+        self._folder, self._traces, self._caches = folder, traces, caches
+        self._code = _code()
         folder.mkdir(parents=True, exist_ok=True)
 
     def has(self, cell: Cell) -> bool:
@@ -50,21 +57,31 @@ class Store:
         ]
 
     def _path(self, cell: Cell) -> Path:
-        return self._folder / f"{cell.name}-{self._version[cell.group]}.json"
+        return self._folder / f"{cell.name}-{self._key(cell)}.json"
+
+    def _key(self, cell: Cell) -> str:
+        """A digest of the code, the scenario, the trace and the settings: of all that a cell's rows follow from."""
+        block = cell.block
+        if cell.kind is Kind.TUNING:
+            set_to: list[Any] = list(CACHE_FACTORS)
+        else:
+            set_to = [(entrant.name, setting) for entrant, setting in entrants_of(cell)]
+        cache = self._caches.get(block.scenario) if cell.group is Group.OTHERS else None
+        trace = _contents(self._traces / f"{block.trace}.csv.gz") if block.trace != OWN else OWN
+        scenario = _contents(ROOT / "scaler" / "simulation" / "scenarios" / f"{block.scenario}.yaml")
+        rests_on = (self._code[cell.group], scenario, MINUTES[block.scenario], trace, set_to, cache)
+        return hashlib.sha256(json.dumps(rests_on).encode()).hexdigest()[:10]
 
 
-def _fingerprint(places: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for place in places:
-        for path in _files(place):
-            digest.update(str(path.relative_to(ROOT)).encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:10]
+@cache
+def _code() -> Mapping[Group, str]:
+    code = Code(ROOT)
+    return {
+        Group.OTHERS: code.fingerprint(_WORLD, ("scaler.simulation", "scaler.fleet", "scaler.queueing"), alone=_RUNS),
+        Group.JOINT: code.fingerprint((*_WORLD, *_RUNS), ("scaler", "activities")),
+    }
 
 
-def _files(place: str) -> list[Path]:
-    if "*" in place:
-        return sorted(ROOT.glob(place))
-    path = ROOT / place
-    found = path.rglob("*") if path.is_dir() else [path]
-    return sorted(each for each in found if each.suffix in (".py", ".yaml"))
+@cache
+def _contents(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

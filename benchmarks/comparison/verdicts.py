@@ -4,6 +4,7 @@ A policy's curve is what it comes to at each of its settings, as means over the 
 had from it: two points of a curve can't be mixed.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ HOURS_TOLERANCE: Final = 0.01
 
 SHARE_TOLERANCE: Final = 0.0005
 """Shares of late tasks that differ by less count as the same."""
+
+MOST_LATE: Final = 0.05
+"""Late tasks that objectives allow: their percentile is the 95th."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +48,11 @@ class Point:
 Curve = Sequence[Point]
 
 
-def curves(rows: Iterable[Mapping[str, Any]], cells: frozenset[tuple[str, int]]) -> dict[str, Curve]:
-    """Each policy's curve over the cells (trace, seed) of one scenario."""
+def curves(rows: Iterable[Mapping[str, Any]]) -> dict[str, Curve]:
+    """Each policy's curve over the runs of one scenario, the same for all."""
     found: defaultdict[tuple[str, float], list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
-        if (row["trace"], row["seed"]) in cells:
-            found[row["policy"], row["setting"]].append(row)
+        found[row["policy"], row["setting"]].append(row)
     by_policy: defaultdict[str, list[Point]] = defaultdict(list)
     for (policy, setting), runs in sorted(found.items()):
         by_policy[policy].append(
@@ -69,14 +72,15 @@ def dominates(one: Curve, other: Curve) -> bool:
     return covered and any(mine.better_than(theirs) for mine in one for theirs in other)
 
 
-def hours_at_equal_lateness(one: Curve, other: Curve) -> float | None:
+def hours_at_equal_lateness(one: Curve, other: Curve) -> float:
     """The one's cheapest worker-hours where it is as punctual as the other at its cheapest useful setting, as a ratio.
 
-    Useful is a setting with at most one task in twenty late; None where neither has one.
+    Useful is a setting with at most one task in twenty late. Infinite where the one is nowhere as punctual; 0 where
+    the other has no useful setting.
     """
-    useful = [point for point in other if point.late_share <= 0.05]  # noqa: PLR2004 (the objective's percentile)
+    useful = [point for point in other if point.late_share <= MOST_LATE]
     if not useful:
-        return None
+        return 0.0
     cheapest = min(useful, key=lambda point: point.worker_hours)
     equals = [point.worker_hours for point in one if point.late_share <= cheapest.late_share + SHARE_TOLERANCE]
-    return min(equals) / cheapest.worker_hours if equals else None
+    return min(equals, default=math.inf) / cheapest.worker_hours
