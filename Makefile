@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo test check test-extension lint types format schemas bench bench-fleets lock clean
+.PHONY: help setup demo incident test check test-extension lint types format schemas bench bench-fleets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ $(READY): $(RUNNABLE) requirements/dev.txt
 
 demo: $(RUNNABLE) ## a real fleet being sized for three minutes; ARGS='--for 1m --output json'
 	@$(BIN)/temporal-scaler demo $(ARGS)
+
+incident: $(RUNNABLE) ## the incident that this is for, before and after; seven and a half minutes; ARGS='--output json'
+	@$(BIN)/temporal-scaler demo incident $(ARGS)
 
 test: lint types ## everything: style, types, layout, units, properties, and the real server
 	@$(BIN)/python -m pytest $(ARGS)
@@ -57,7 +60,7 @@ schemas: $(READY) ## renew the JSON Schemas in deploy/
 	@$(BIN)/temporal-scaler schema fleet > deploy/fleet.schema.json
 	@$(BIN)/temporal-scaler schema configuration > deploy/configuration.schema.json
 
-bench: $(READY) ## the comparison of docs/benchmarks.md, at most four hours; TRACES=folder of recordings; goes on where it ended
+bench: $(READY) ## the comparison of docs/benchmarks.md; TRACES=folder of recordings ARGS='--budget MINUTES'; goes on where it ended
 	@$(BIN)/python -m benchmarks.comparison --traces "$(or $(TRACES),$(error name the folder with the recordings: make bench TRACES=DIR))" $(ARGS)
 
 bench-fleets: $(READY) ## one controller with 1, 10, 100 and 1,000 fleets; a quarter of an hour; ARGS='--fleets 100'

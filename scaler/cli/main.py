@@ -42,6 +42,9 @@ COMMANDS: Final = {
     "version": "scaler.cli.version:version",
 }
 
+WITH_COMMANDS: Final = {"demo"}
+"""Those that have commands of their own."""
+
 PIPED_HELP_WIDTH: Final = 120
 
 
@@ -88,16 +91,17 @@ def command_line() -> App:
         version=installed("temporal-scaler"),
         console=None if terminal else Console(width=PIPED_HELP_WIDTH),
     )
-    for place, (name, function) in enumerate(COMMANDS.items()):
-        app.command(function, name=name, help_epilogue="", sort_key=place)
+    for name, function in COMMANDS.items():
+        # One that has commands is an app of its own, which says for itself that nothing follows its help.
+        app.command(function, name=name, **({} if name in WITH_COMMANDS else {"help_epilogue": ""}))
     return app
 
 
 def _read(tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
     app = command_line()
     if not tokens or tokens[0].startswith("-"):
-        for name in COMMANDS:
-            _ = app[name]  # loads it: the list of all commands says what each is for
+        for place, name in enumerate(COMMANDS):
+            app[name].sort_key = place  # loads it: the list of all commands says what each is for
     command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     return command, bound
 

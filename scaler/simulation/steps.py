@@ -160,10 +160,12 @@ class SteppedWorld(World[SteppedWorker]):
             self.platform.advance(self.now)
         self._work()
         # Who waits for a slot has it before anybody who comes in this step: there is no open poll while one waits.
-        self._start_waiting_workflow_tasks()
+        if self._watched or self._workflow_waiting:
+            self._start_waiting_workflow_tasks()
         ready = self._end_activities(step)
         ready += self._arrivals()
-        self._run_workflow_tasks(ready)
+        if ready:
+            self._run_workflow_tasks(ready)
         for turn in self._fallen_back.pop(step, ()):
             self._queue_workflow_task(turn)
         for task in self._retried.pop(step, ()):
@@ -266,9 +268,10 @@ class SteppedWorld(World[SteppedWorker]):
                 continue
             stages[turn] = stage + 1
             first, end = groups[stage]
-            left[turn] = end - first
-            added += end - first
-            for task in range(turn * per_turn + first, turn * per_turn + end):
+            count = left[turn] = end - first
+            added += count
+            first += turn * per_turn
+            for task in range(first, first + count):
                 scheduled[task] = step
                 waiting.append(task)
         self._activity.added += added
@@ -365,11 +368,13 @@ class SteppedWorld(World[SteppedWorker]):
         started = at_once = 0
         allowed = self._tokens_now()
         slowed = self._slowed(allowed)
-        while waiting and rota and started < allowed:
+        for _ in range(int(min(len(waiting), allowed))):
+            if not rota:
+                break
             task = waiting.popleft()
             worker = rota.popleft()
-            worker.busy += 1
-            if worker.busy < slots:
+            busy = worker.busy = worker.busy + 1
+            if busy < slots:
                 rota.append(worker)
             else:
                 worker.polls_activities = False

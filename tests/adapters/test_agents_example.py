@@ -52,7 +52,7 @@ async def start_worker(
     """Starts workers of the test's queue and waits until they poll; kills those that are left."""
     started: list[AgentsWorker] = []
 
-    async def start(cache: int = 100) -> AgentsWorker:
+    async def start(cache: int = 100, **more: str) -> AgentsWorker:
         ready = tmp_path / f"ready-{len(started)}"
         settings = {
             "TEMPORAL_ADDRESS": temporal_server.address,
@@ -67,7 +67,7 @@ async def start_worker(
             "-m",
             "examples.agents.worker",
             cwd=Path(__file__).parents[2],
-            env={**os.environ, **settings},
+            env={**os.environ, **settings, **more},
         )
         started.append(AgentsWorker(process=process, ready=ready))
 
@@ -178,6 +178,18 @@ async def test_a_worker_is_ready_while_it_polls_and_leaves_in_peace(start_worker
     worker.process.terminate()
     assert await worker.process.wait() == 0
     assert not worker.ready.exists()
+
+
+async def test_a_worker_without_the_sandbox_answers_too_and_computes_first_as_long_as_it_is_told(
+    start_worker: StartWorker, new_replay: NewReplay
+) -> None:
+    worker = await start_worker(AGENTS_SANDBOX="off", AGENTS_START_CPU_SECONDS="1.5")
+    used = psutil.Process(worker.process.pid).cpu_times()
+    replay = new_replay(QUICK)
+    await replay.run(one_turn_each(5))
+
+    assert used.user + used.system >= 1.5
+    assert (replay.tally.completed, replay.tally.failed) == (5, 0)
 
 
 async def test_a_worker_asked_to_leave_finishes_its_model_calls_and_fails_no_turn(

@@ -32,7 +32,7 @@ def temporal_scaler(tmp_path: Path, pinned_build: tuple[Source, ...]) -> Command
 def started(process: asyncio.subprocess.Process, directory: Path) -> set[int]:
     """All processes that live on behalf of a demo: its children, the supervisor and the workers."""
     found = {child.pid for child in psutil.Process(process.pid).children(recursive=True)}
-    for group in directory.glob("out/demo-*/workers/*"):
+    for group in directory.glob("out/*/workers/*"):
         place = Place(group)
         with suppress(OSError, ValueError):
             found.add(int(place.lock.read_text()))
@@ -86,12 +86,20 @@ async def test_a_short_demo_ends_by_itself_with_figures_a_picture_and_no_orphan(
     assert not [pid for pid in seen if alive(pid)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        (("demo", "--for", "1m"), signal.SIGINT),
+        (("demo", "--for", "1m"), signal.SIGTERM),
+        (("demo", "incident"), signal.SIGTERM),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "the incident, SIGTERM"],
+)
 async def test_an_interrupted_demo_ends_all_that_it_started(
-    temporal_scaler: CommandLine, number: signal.Signals
+    temporal_scaler: CommandLine, command: tuple[str, ...], number: signal.Signals
 ) -> None:
     directory = temporal_scaler.directory
-    async with temporal_scaler.running("demo", "--for", "1m") as process:
+    async with temporal_scaler.running(*command) as process:
         await line_of(process, "turns answered", error=False)
         begun = started(process, directory)
         assert len(begun) >= 2 + 1 + 1

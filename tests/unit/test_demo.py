@@ -7,14 +7,14 @@ from rich.console import Console
 from examples.agents.arrivals import arrivals
 from scaler.cli.demo.cast import AGENTS
 from scaler.cli.demo.changes import changes
-from scaler.cli.demo.command import _see
+from scaler.cli.demo.failures import first as told_first
+from scaler.cli.demo.needs import see
 from scaler.cli.demo.page import View, page
 from scaler.cli.demo.picture import Subject, draw
 from scaler.cli.demo.reaction import reaction_seconds
 from scaler.cli.demo.recording import Recording, Sample, Wait, WorkerStart
 from scaler.cli.demo.scenes import BURST, USERS, scene_at, scenes
 from scaler.cli.demo.series import wait_percentile, waiting
-from scaler.cli.demo.show import _first
 from scaler.cli.demo.summary import percentile, summarised
 from scaler.cli.demo.telling import line
 from scaler.cli.exits import CommandFailed, Exit
@@ -173,13 +173,13 @@ def test_a_plain_line_names_the_figures() -> None:
 
 def test_what_the_demo_needs_and_does_not_find_is_named_with_its_remedy() -> None:
     with pytest.raises(CommandFailed, match=r"needs no_such_package\.inner.*\nGet it\."):
-        _see("no_such_package.inner", "Get it.")
+        see("no_such_package.inner", "Get it.")
 
 
 def test_of_several_parts_that_failed_together_the_first_is_told() -> None:
     first = CommandFailed(Exit.REFUSED, "it runs already")
 
-    assert _first(ExceptionGroup("", [ExceptionGroup("", [first]), ValueError()])) is first
+    assert told_first(ExceptionGroup("", [ExceptionGroup("", [first]), ValueError()])) is first
 
 
 def test_the_page_fits_a_small_terminal() -> None:

@@ -1,5 +1,12 @@
-"""`demo`: a real fleet being sized, from an empty machine to a picture."""
+"""`demo`: a real fleet being sized, from an empty machine to a picture; and `demo incident`."""
 
-from scaler.cli.demo.command import demo
+from cyclopts import App
+
+from scaler.cli.demo.command import demo as everyday
+from scaler.cli.demo.incident.command import incident
+
+demo = App(name="demo", help_epilogue="")
+demo.default(everyday)
+demo.command(incident, help_epilogue="")
 
 __all__ = ["demo"]

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import examples
 from activities.targets.local import LocalGroup
+from activities.targets.supervisor.wanted import BackOff, Supervision
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
 from scaler.units import parse_size
@@ -24,6 +25,7 @@ class Cast:
     """The same fleet before its workers may be more or fewer than somebody once set by hand."""
     memory_limit_bytes: int
     worker_environment: Mapping[str, str]
+    back_off: BackOff = field(default_factory=BackOff)
 
     @property
     def fleet(self) -> Fleet:
@@ -37,6 +39,7 @@ class Cast:
             directory=checkout(),
             environment={**self.worker_environment, **reach},
             memory_limit_bytes=self.memory_limit_bytes,
+            supervision=Supervision(back_off=self.back_off),
         )
 
 

@@ -1,26 +1,19 @@
 """`demo`: shows a real fleet being sized, and ends all that it started."""
 
-import importlib
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from scaler.cli.demo.folder import Folder
 from scaler.cli.demo.interruption import interruptible
+from scaler.cli.demo.needs import needing
 from scaler.cli.demo.request import Request
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.options import SHOWN, Duration, Output
 from scaler.units import format_duration
 
 SHORTEST, LONGEST = timedelta(seconds=10), timedelta(hours=1)
-
-_NEEDED = {
-    "examples.agents": "Run it from a checkout: git clone, then make demo.",
-    "matplotlib": "It draws the picture: install the extra demo, or run make demo in a checkout.",
-}
 
 
 async def demo(
@@ -47,16 +40,8 @@ async def demo(
     if not SHORTEST <= length <= LONGEST:
         allowed = f"{format_duration(SHORTEST)} to {format_duration(LONGEST)}"
         raise CommandFailed(Exit.USAGE, f"--for must be {allowed}, found {format_duration(length)}")
-    for module, remedy in _NEEDED.items():
-        _see(module, remedy)
-    show = importlib.import_module("scaler.cli.demo.show")  # needs what was looked for just now
-    folder = Folder.made("demo", datetime.now(UTC))
-    request = Request(folder=folder, length=length, seed=seed, address=address, namespace=namespace, output=output)
-    return await interruptible(show.show(request), folder.kill_groups)
-
-
-def _see(module: str, remedy: str) -> None:
-    with suppress(ModuleNotFoundError):
-        if find_spec(module) is not None:
-            return
-    raise CommandFailed(Exit.REFUSED, f"the demo needs {module}, which can't be imported", remedy)
+    show = needing("scaler.cli.demo.show")
+    request = Request(
+        folder=Folder.made("demo", datetime.now(UTC)), seed=seed, address=address, namespace=namespace, output=output
+    )
+    return await interruptible(show.show(request, length), request.folder.kill_groups)

@@ -1,5 +1,6 @@
 """Where a demo keeps its files: the picture, the recording, logs, and what its server and its workers need."""
 
+import logging
 import tempfile
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +55,18 @@ class Folder:
         """What happened, as JSON."""
         return self.path / "recording.json"
 
+    def log(self) -> None:
+        """Have logs written there from now on: on the terminal they would tear what is told apart."""
+        logging.basicConfig(
+            filename=self.controller_log, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+        )
+
     def kill_groups(self) -> None:
         """End all workers and their supervisors without waiting."""
         for directory in self.groups.glob("*"):
             kill_group(Place(directory))
+
+
+def short(path: Path) -> str:
+    """Relative to where the user is, if it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

@@ -54,24 +54,26 @@ def draw(subject: Subject, path: Path) -> None:
         figure = Figure(figsize=(9.6, 11.2), layout="constrained")
         axes = figure.subplots(len(panels), 1, sharex=True, height_ratios=(1, 1.1, 1.1, 0.9, 1.1, 1.1))
         for panel, ax in zip(panels, axes, strict=True):
-            _phases(ax, subject.scenes)
+            show_phases(ax, subject.scenes)
             panel(ax, subject, samples)
             ax.margins(x=0)
             ax.grid(axis="y", color="#e6e8eb", linewidth=0.8)
             ax.set_axisbelow(True)
-        _name_phases(axes[0], subject.scenes)
+        name_phases(axes[0], subject.scenes)
         axes[-1].set_xlabel("seconds since the load began")
         figure.suptitle(subject.title, fontsize=11, fontweight="bold", color=INK, x=0.012, ha="left")
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _phases(ax: Axes, scenes: Sequence[Scene]) -> None:
+def show_phases(ax: Axes, scenes: Sequence[Scene]) -> None:
+    """Shade every other phase."""
     for place, scene in enumerate(scenes):
         if place % 2:
             ax.axvspan(scene.begins, scene.ends, color="#f3f5f8", linewidth=0, zorder=0)
 
 
-def _name_phases(ax: Axes, scenes: Sequence[Scene]) -> None:
+def name_phases(ax: Axes, scenes: Sequence[Scene]) -> None:
+    """Write the names of the phases at the top."""
     for scene in scenes:
         middle = (scene.begins + scene.ends) / 2
         ax.text(middle, 1.0, scene.name, transform=ax.get_xaxis_transform(), ha="center", va="top", color=GREY)

@@ -2,22 +2,23 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue as TaskQueueName
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.targets.contract import TargetLook
 from activities.targets.supervisor.client import NoSupervisor, ask
-from activities.targets.supervisor.protocol import Answer, Operation, Request
+from activities.targets.supervisor.protocol import Answer, Operation, Place, Request
 from examples.agents.tally import Tally
+from scaler.cli.demo.cast import Cast
 from scaler.cli.demo.recording import Recording, Sample, WorkerStart
 from scaler.cli.demo.scenes import Scene, scene_at
-from scaler.cli.demo.stage import Stage
-from scaler.cli.exits import CommandFailed
 from scaler.model.common import TaskType
 from scaler.model.observation import ExitReason, WorkerState
 from scaler.model.state import State
@@ -25,6 +26,37 @@ from scaler.model.state import State
 SAMPLE_SECONDS = 0.5
 _PATIENCE = timedelta(seconds=2)
 _TYPES = (TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thought:
+    """What is known of why the workers are as many as they are."""
+
+    state: State | None = None  # the fleet's, where this product decides
+    reasons: tuple[str, ...] = ()  # of whoever else does
+
+
+class Watched(Protocol):
+    """What a recorder looks at."""
+
+    @property
+    def client(self) -> Client:
+        """Of the server that the load goes through."""
+        ...
+
+    @property
+    def cast(self) -> Cast:
+        """Who plays."""
+        ...
+
+    @property
+    def place(self) -> Place:
+        """Where the supervisor of the workers is reached."""
+        ...
+
+    async def thought(self) -> Thought | None:
+        """The newest one; None where nobody answers."""
+        ...
 
 
 class Recorder:
@@ -37,13 +69,14 @@ class Recorder:
 
     """
 
-    def __init__(self, stage: Stage, scenes: Sequence[Scene], tally: Tally) -> None:
+    def __init__(self, stage: Watched, scenes: Sequence[Scene], tally: Tally) -> None:
         self.recording = Recording()
         self.state: State | None = None
         self._stage = stage
         self._scenes = scenes
         self._tally = tally
         self._began = asyncio.get_running_loop().time()
+        self._reasons: tuple[str, ...] = ()
         self._known: set[str] = set()
         self._kills: set[datetime] = set()
 
@@ -58,8 +91,9 @@ class Recorder:
 
     async def sample(self) -> None:
         """Look once. What can't be read now is missing from the sample, or as it was before."""
-        answer, backlog, state = await asyncio.gather(self._look(), self._backlog(), self._status())
-        self.state = state or self.state
+        answer, backlog, thought = await asyncio.gather(self._look(), self._backlog(), self._stage.thought())
+        if thought is not None:
+            self.state, self._reasons = thought.state, thought.reasons
         at_seconds = asyncio.get_running_loop().time() - self._began
         answer = answer or Answer()  # nobody supervises anything before the fleet is declared
         self._note(answer.look, at_seconds)
@@ -91,7 +125,7 @@ class Recorder:
             backlog=backlog,
             wait_seconds=_wait_seconds(state),
             mode=decision.mode.value if decision is not None else "",
-            reasons=tuple(reason.value for reason in decision.reasons) if decision is not None else (),
+            reasons=tuple(reason.value for reason in decision.reasons) if decision is not None else self._reasons,
             cache_bound=decision.cache_bound.value if decision is not None else "",
             ticks=state.ticks if state is not None else 0,
         )
@@ -133,12 +167,6 @@ class Recorder:
         except RPCError:
             return None
         return sum(answer.stats.approximate_backlog_count for answer in answers)
-
-    async def _status(self) -> State | None:
-        try:
-            return await self._stage.workflows.status(self._stage.cast.fleet.name)
-        except CommandFailed:
-            return None
 
 
 def _wait_seconds(state: State | None) -> float | None:

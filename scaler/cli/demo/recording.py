@@ -57,5 +57,6 @@ class Recording:
     oom_kills: list[float] = field(default_factory=list)
     activity_waits: list[Wait] = field(default_factory=list)
     workflow_task_waits: list[Wait] = field(default_factory=list)
+    answers: list[Wait] = field(default_factory=list)  # from a turn's arrival to its answer
     turn_latency_p95_seconds: float | None = None
     history_events: int = 0

@@ -1,7 +1,8 @@
 """What is asked of a demo."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+
+from temporalio.envconfig import ClientConnectConfig
 
 from scaler.cli.demo.folder import Folder
 from scaler.cli.options import Output
@@ -9,11 +10,15 @@ from scaler.cli.options import Output
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """How long, from which seed, on which server, and how it is told."""
+    """From which seed, on which server, and how it is told."""
 
     folder: Folder
-    length: timedelta
     seed: int
     address: str | None  # None: a server of the demo's own
     namespace: str
     output: Output
+
+    @property
+    def existing(self) -> ClientConnectConfig | None:
+        """The server that was named."""
+        return None if self.address is None else {"target_host": self.address, "namespace": self.namespace}

@@ -18,6 +18,7 @@ from activities.targets.supervisor.protocol import Place
 from scaler.cli.controller import OwnerLiveness, Parts, serve, signal_source
 from scaler.cli.demo.cast import Cast
 from scaler.cli.demo.ending import end_group
+from scaler.cli.demo.recorder import Thought
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.fleets import FleetWorkflows
 from scaler.cli.temporal_server import Machine, Progress, Server, ServerRequest, Source, provide
@@ -43,6 +44,13 @@ class Stage:
     entered: bool = False
     """Whether the fleet's workflow was started here."""
 
+    async def thought(self) -> Thought | None:
+        """The fleet's state."""
+        try:
+            return Thought(state=await self.workflows.status(self.cast.fleet.name))
+        except CommandFailed:
+            return None
+
 
 @asynccontextmanager
 async def server_for(folder: Path, existing: ClientConnectConfig | None, progress: Progress) -> AsyncIterator[Server]:
@@ -53,12 +61,22 @@ async def server_for(folder: Path, existing: ClientConnectConfig | None, progres
         yield server
 
 
+async def connected(server: Server) -> Client:
+    """A client of the server."""
+    return await Client.connect(server.address, namespace=server.namespace, data_converter=DATA_CONVERTER)
+
+
+def local_target(cast: Cast, folder: Path, server: Server, client: Client) -> LocalTarget:
+    """Where the cast's workers are started, reaching this server."""
+    group = cast.group(_reach(folder, server))
+    return LocalTarget({cast.fleet.target.name or "": group}, folder / "workers", OwnerLiveness(client).lives)
+
+
 @asynccontextmanager
 async def set_stage(cast: Cast, folder: Path, server: Server) -> AsyncIterator[Stage]:
     """Have a controller that serves the cast's fleet; the fleet is not declared yet."""
-    client = await Client.connect(server.address, namespace=server.namespace, data_converter=DATA_CONVERTER)
-    group = cast.group(_reach(folder, server))
-    target = LocalTarget({cast.fleet.target.name or "": group}, folder / "workers", OwnerLiveness(client).lives)
+    client = await connected(server)
+    target = local_target(cast, folder, server, client)
     place = Place(target.directory(cast.fleet))
     parts = Parts(
         client=client,

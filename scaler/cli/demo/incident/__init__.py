@@ -1,0 +1,1 @@
+"""`demo incident`: what happened to others, before and after, on real workers."""
