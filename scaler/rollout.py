@@ -53,12 +53,18 @@ def _ending(situation: Situation, size: Size) -> Stage:
 
 
 def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str, ...]:
-    """As many as the surge makes up for while it is ready; those about to be killed go in any case."""
-    unready = sum(worker.state is not WorkerState.READY for worker in situation.live)
-    room = max(0, max(surge, 1) - unready)
-    doomed = {worker.name for worker in situation.breaching}
-    named = [worker.name for worker in old]
-    return tuple(dict.fromkeys([*(name for name in named if name in doomed), *named[:room]]))
+    """As many as the surge makes up for while it is ready; those about to be killed go in any case.
+
+    Of those that only grow towards it, no more than leave half of the workers: who is left takes the others' workflows
+    over, and fills within seconds (seen: four went at once, and the fifth was killed).
+    """
+    ready = sum(worker.state is WorkerState.READY for worker in situation.live)
+    room = max(0, max(surge, 1) - (len(situation.live) - ready))
+    full, doomed = situation.full, situation.breaching
+    most = max(ready // 2, len(full))
+    going = [*full, *(worker for worker in doomed if worker not in full)][:most]
+    replaced = {worker.name for worker in (*going, *old[:room])}
+    return tuple(worker.name for worker in old if worker.name in replaced)
 
 
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:

@@ -88,11 +88,16 @@ class Situation:
         if limit is None:
             return ()
         growing = max((self.estimate.memory.soonest_bytes or 0) - (self.estimate.memory.fullest_bytes or 0), 0)
-        full = [
-            worker
-            for worker in self.live
-            if (worker.memory_bytes or 0) >= EMERGENCY_FRACTION * limit or (worker.memory_bytes or 0) + growing >= limit
-        ]
+        return self._fuller_than(min(EMERGENCY_FRACTION * limit, limit - growing))
+
+    @cached_property
+    def full(self) -> tuple[WorkerSeen, ...]:
+        """Those of them that need not even grow any more."""
+        limit = self.estimate.memory.limit_bytes
+        return () if limit is None else self._fuller_than(EMERGENCY_FRACTION * limit)
+
+    def _fuller_than(self, memory_bytes: float) -> tuple[WorkerSeen, ...]:
+        full = [worker for worker in self.live if (worker.memory_bytes or 0) >= memory_bytes]
         return tuple(sorted(full, key=lambda worker: worker.memory_bytes or 0, reverse=True))
 
     @cached_property

@@ -1,0 +1,42 @@
+"""How many workers go at once when the cache size changes."""
+
+from scaler.model.common import Size
+from scaler.model.decision import Mode
+from scaler.model.memory import Operator
+from scaler.model.observation import ReplaySeen
+from scaler.situation import EMERGENCY_FRACTION
+from tests.support.plausible import BASE_BYTES, Life, Step
+from tests.support.strategies import LIMIT_BYTES, declared
+
+WORKERS, CACHE = 8, 100
+PER_SECOND = 20.0
+
+
+def _after_a_jump(fraction: float) -> Step:
+    """Eight workers with memory to spare, all of which suddenly use so much of their limit."""
+    life = Life(declared(workers={"min": WORKERS, "max": 16}), Size(WORKERS, CACHE), 2**18, ReplaySeen())
+    for _ in range(4):
+        life.tick(life.observe(PER_SECOND, 0.5), Operator())
+    life.bytes_per_workflow = int((fraction * LIMIT_BYTES - BASE_BYTES) / (CACHE // 2)) + 1
+    life.tick(life.observe(PER_SECOND, 0.5), Operator())
+    return life.steps[-1]
+
+
+def _used(step: Step) -> int:
+    return max(worker.memory_bytes or 0 for worker in step.seen.workers)
+
+
+def test_of_workers_that_all_grow_towards_a_kill_half_stay_until_others_serve() -> None:
+    step = _after_a_jump(0.8)
+
+    assert step.decision.mode is Mode.EMERGENCY
+    assert _used(step) < EMERGENCY_FRACTION * LIMIT_BYTES
+    assert 0 < len(step.decision.plan.replace) <= WORKERS // 2
+
+
+def test_workers_that_are_as_good_as_killed_all_go() -> None:
+    step = _after_a_jump(0.95)
+
+    assert step.decision.mode is Mode.EMERGENCY
+    assert _used(step) >= EMERGENCY_FRACTION * LIMIT_BYTES
+    assert len(step.decision.plan.replace) == WORKERS
