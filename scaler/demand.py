@@ -23,7 +23,9 @@ SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""
 
 SURPRISE_TIME = timedelta(minutes=30)
-SURPRISE_QUANTILE = 0.97
+SURPRISES_LEFT = 0.6
+"""Part of the surprises that a margin leaves uncovered, for each part of the tasks that the objective lets be late."""
+
 SURPRISE_HORIZON = timedelta(seconds=30)
 """How far ahead a plan looks: statistics are up to 20 s old and a worker takes a while to start."""
 
@@ -148,7 +150,9 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     return Load(
         task_type=task_type,
         arrivals_per_second=rate,
-        margin_per_second=min(_quantile(demand.surprises) * math.sqrt(rate + 1), LARGEST_MARGIN * rate),
+        margin_per_second=min(
+            _surprise(demand.surprises, fleet.objective.percentile) * math.sqrt(rate + 1), LARGEST_MARGIN * rate
+        ),
         service_seconds=service,
         service_scv=demand.service_scv,
         backlog_tasks=sum(queue.backlog_tasks or 0 for queue in queues),
@@ -245,12 +249,18 @@ def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float,
     return tuple(round(count * decay + (index == bucket), 2) for index, count in enumerate(counts))
 
 
-def _quantile(surprises: tuple[float, ...]) -> float:
-    """The surprise that most stay below; straight between the edges, since a step of a margin moves workers."""
+def _surprise(surprises: tuple[float, ...], percentile: float) -> float:
+    """The surprise that most stay below; straight between the edges, since a step of a margin moves workers.
+
+    Args:
+        surprises: Counts in the buckets of `SURPRISE_EDGES`.
+        percentile: Of the tasks, that the objective wants in time.
+
+    """
     total = sum(surprises)
     if total < FEWEST_SURPRISES:
         return FIRST_SURPRISE
-    below, left = 0.0, SURPRISE_QUANTILE * total
+    below, left = 0.0, (1 - SURPRISES_LEFT * (1 - percentile / 100)) * total
     for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
         if count >= left:
             return below + (edge - below) * left / count

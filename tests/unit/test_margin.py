@@ -86,6 +86,16 @@ def test_one_more_surprise_changes_the_margin_by_little() -> None:
     assert max(abs(later / sooner - 1) for sooner, later in pairwise(margins)) < 0.45
 
 
+def test_a_stricter_objective_leaves_more_room() -> None:
+    life = _settled()
+    margins = [
+        _load(declared(objective={"percentile": percentile}), life.observe(PER_SECOND, 0.5), life.memory.activity)
+        for percentile in (50, 90, 95, 99)
+    ]
+
+    assert [found.margin_per_second for found in margins] == sorted({found.margin_per_second for found in margins})
+
+
 def _margins_left(step: Step) -> float:
     """How many margins lie between the load and what the workers that are left can do."""
     found = _load(step.fleet, step.seen, step.after.activity)
