@@ -32,7 +32,7 @@ $(READY): $(RUNNABLE) requirements/dev.txt
 demo: $(RUNNABLE) ## a real fleet being sized for three minutes; ARGS='--for 1m --output json'
 	@$(BIN)/temporal-scaler demo $(ARGS)
 
-incident: $(RUNNABLE) ## the incident that this is for, before and after; seven and a half minutes; ARGS='--output json'
+incident: $(RUNNABLE) ## the incident that this is for, before and after; eight minutes; ARGS='--output json'
 	@$(BIN)/temporal-scaler demo incident $(ARGS)
 
 test: lint types ## everything: style, types, layout, units, properties, and the real server

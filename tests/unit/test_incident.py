@@ -185,8 +185,8 @@ def test_the_figures_of_a_side_come_from_what_was_recorded() -> None:
 
 def test_only_what_waits_after_the_warm_up_violates_the_objective() -> None:
     told = side(
-        activity_waits=[Wait(at_seconds=1.0, seconds=9.0), Wait(at_seconds=50.0, seconds=9.0)],
-        workflow_task_waits=[Wait(at_seconds=50.0, seconds=0.1)] * 3,
+        activity_waits=[Wait(at_seconds=1.0, seconds=9.0), Wait(at_seconds=100.0, seconds=9.0)],
+        workflow_task_waits=[Wait(at_seconds=100.0, seconds=0.1)] * 3,
     )
 
     figures = side_figures(told, FLEET, SCENES)

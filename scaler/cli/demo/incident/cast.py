@@ -31,7 +31,7 @@ def cast(side: str) -> Cast:
         "task_queues": [{"name": name}],
         "workers": workers,
         "cache": {"min": 10, "max": LARGE_CACHE},
-        "memory": {"headroom": 0.15},
+        "memory": {"headroom": 0.25},  # what the full load adds to a worker in ten seconds
         "objective": {"percentile": 95, "workflow_task": "200ms", "activity": "1s"},
         "behaviour": {"drain": "20s"},
     }

@@ -19,7 +19,7 @@ async def incident(
 ) -> Exit:
     """Replay an incident twice: as it was, sized by CPU and repaired by hand, and under this product.
 
-    The same load both times, on real workers with real memory limits. It takes about seven minutes, and ends by itself
+    The same load both times, on real workers with real memory limits. It takes about eight minutes, and ends by itself
     with a table and a picture; so does all that it started.
 
     Args:

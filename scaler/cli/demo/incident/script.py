@@ -23,12 +23,12 @@ USERS = Users(mean_turns=1.25, mean_gap_seconds=12.0, leave_after_seconds=45.0)
 
 TURNS_PER_SECOND = 4.0
 WARM_UP, CRASHES, STARVES = "warm-up", "large cache", "after the cut"
-WARM_UP_SECONDS, CUT_AT_SECONDS = 40.0, 105.0
+WARM_UP_SECONDS, CUT_AT_SECONDS = 70.0, 130.0
 
 SCENES = (
-    Scene(Phase(WARM_UP, WARM_UP_SECONDS, 0.5, TURNS_PER_SECOND), 0.0),
+    Scene(Phase(WARM_UP, WARM_UP_SECONDS, 1.0), 0.0),
     Scene(Phase(CRASHES, CUT_AT_SECONDS - WARM_UP_SECONDS, TURNS_PER_SECOND), WARM_UP_SECONDS),
-    Scene(Phase(STARVES, 100.0, TURNS_PER_SECOND), CUT_AT_SECONDS),
+    Scene(Phase(STARVES, 85.0, TURNS_PER_SECOND), CUT_AT_SECONDS),
 )
 """Nothing happens to the load where the phases change: what changes is what is done to the workers."""
 
