@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from scaler.demand import SURPRISE_HORIZON
+from scaler.demand import LARGEST_MARGIN, SURPRISE_HORIZON
 from scaler.model.common import TaskType
 from scaler.model.decision import Constraint
 from scaler.model.estimate import Load
@@ -36,7 +36,8 @@ class Service:
         The margin is of a fixed horizon; what comes within a longer start is as uncertain as a random walk's end.
         """
         ahead = max(1.0, math.sqrt(self.start_seconds / SURPRISE_HORIZON.total_seconds()))
-        margin_per_second = min(ahead * load.margin_per_second, max(load.arrivals_per_second, load.margin_per_second))
+        largest_per_second = max(LARGEST_MARGIN * load.arrivals_per_second, load.margin_per_second)
+        margin_per_second = min(ahead * load.margin_per_second, largest_per_second)
         return Stream(
             arrivals_per_second=load.arrivals_per_second + margin_per_second,
             service_seconds=self.task_seconds,

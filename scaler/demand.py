@@ -85,9 +85,10 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
 
 def _since(demand: Demand, at: datetime) -> datetime:
     """From when on arrivals have been watched without a gap."""
-    last = demand.arrivals_per_second.at
-    unbroken = demand.since is not None and last is not None and at - last <= LONGEST_GAP
-    return demand.since if unbroken and demand.since is not None else at
+    since, last = demand.since, demand.arrivals_per_second.at
+    if since is None or last is None or at - last > LONGEST_GAP:
+        return at
+    return since
 
 
 def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:

@@ -60,9 +60,7 @@ def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str
     """
     ready = sum(worker.state is WorkerState.READY for worker in situation.live)
     room = max(0, max(surge, 1) - (len(situation.live) - ready))
-    full, doomed = situation.full, situation.breaching
-    most = max(ready // 2, len(full))
-    going = [*full, *(worker for worker in doomed if worker not in full)][:most]
+    going = situation.breaching[: max(ready // 2, len(situation.full))]
     replaced = {worker.name for worker in (*going, *old[:room])}
     return tuple(worker.name for worker in old if worker.name in replaced)
 
