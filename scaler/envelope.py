@@ -15,7 +15,7 @@ from scaler.fleet import Fleet
 from scaler.freshness import HEARTBEAT, WORKER_MEMORY
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
-from scaler.model.memory import Level, MemoryPoint, WorkerMemory
+from scaler.model.memory import Level, MemoryPoint, WorkerMemory, second
 from scaler.model.observation import ExitReason, Observation, WorkerExit, WorkerSeen, WorkerState
 
 POINT_LIFETIME = timedelta(hours=6)
@@ -53,7 +53,7 @@ def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
     for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities)), *_killed(seen)):
         bucket = _bucket(cached)
         if bucket not in highest or used_bytes >= highest[bucket].bytes:
-            highest[bucket] = MemoryPoint(cached, used_bytes, at)
+            highest[bucket] = MemoryPoint(cached, used_bytes, second(at))
     fullest, growth = _growth(memory, seen)
     return replace(
         memory,

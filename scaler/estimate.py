@@ -16,8 +16,8 @@ from scaler.model.observation import ExitReason, Observation
 from scaler.replay_cost import miss_share
 
 CRASHES = (ExitReason.CRASHED, ExitReason.EVICTED)
-EXITS_KNOWN = 50
-"""Targets tell each end of a worker for ten minutes; more than this they do not tell."""
+EXITS_KNOWN = 8
+"""Ends of workers are told for ten minutes; one older than so many others is known without being remembered."""
 
 START_TIME = timedelta(minutes=10)
 FIRST_START_SECONDS = 10.0
@@ -28,7 +28,9 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
     """What an observation says together with those before it."""
     if memory.decided_on is None or seen.observed_at > memory.decided_on:
         memory = _fed(seen, memory)
-    exits = [ended for ended in seen.exits if ended.at not in memory.exits_known]
+    exits = [ended for ended in seen.exits if ended.reason in (ExitReason.OOM_KILLED, *CRASHES)]
+    known = memory.exits_known
+    new = [ended for ended in exits if ended.at not in known and (len(known) < EXITS_KNOWN or ended.at > known[0])]
     estimate = Estimate(
         at=now,
         workflow=demand.load(seen, fleet, memory.workflow, demand.Moment(TaskType.WORKFLOW, now)),
@@ -41,10 +43,11 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
         ready=sum(total.ready for total in seen.totals),
         starting=sum(total.workers - total.ready - total.draining - total.restarting for total in seen.totals),
         restarting=sum(total.restarting for total in seen.totals),
-        new_oom_kills=tuple(ended for ended in exits if ended.reason is ExitReason.OOM_KILLED),
-        new_crashes=sum(ended.reason in CRASHES for ended in exits),
+        new_oom_kills=tuple(ended for ended in new if ended.reason is ExitReason.OOM_KILLED),
+        new_crashes=sum(ended.reason in CRASHES for ended in new),
     )
-    return estimate, replace(memory, exits_known=tuple(ended.at for ended in seen.exits)[-EXITS_KNOWN:])
+    latest = sorted({*known, *(ended.at for ended in exits)})[-EXITS_KNOWN:]
+    return estimate, replace(memory, exits_known=tuple(latest))
 
 
 def _fed(seen: Observation, memory: Memory) -> Memory:
