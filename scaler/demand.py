@@ -32,6 +32,10 @@ SURPRISE_HORIZON = timedelta(seconds=30)
 LEARNING_TIME = timedelta(minutes=2)
 """The server's rates and the level both begin at nothing: so long their rise says nothing about the load."""
 
+FIRST_RATES = timedelta(seconds=30)
+"""The server divides by the few seconds that it has counted for (seen: three times the load), and by Little's law
+tasks that have just begun pass for long ones: before, it takes tasks that wait to tell of a high load."""
+
 LONGEST_GAP = timedelta(seconds=90)
 """After a longer time without readings the load is learned anew: what had waited meanwhile comes all at once."""
 
@@ -165,7 +169,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         busy_known=_all_beat(seen) or (silent and sampled),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
         rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
-        learning=demand.since is None or moment.now - demand.since < LEARNING_TIME,
+        watched=moment.now - demand.since if demand.since is not None else timedelta(0),
         quality=_worst(queues, moment.now),
     )
 

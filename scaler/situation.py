@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from scaler import freshness
+from scaler.demand import FIRST_RATES
 from scaler.fleet import Fleet
 from scaler.model.common import Quality, Size
 from scaler.model.estimate import Estimate
@@ -161,9 +162,17 @@ class Situation:
     @cached_property
     def within_margin(self) -> bool:
         """Whether nothing waits, and the present size still bears the load and enough of its margin."""
-        if any(load.backlog_tasks for load in self.estimate.loads):
-            return False
-        return self._workers_with(MARGIN_KEPT) <= self.current.workers
+        return not self._waits and self._workers_with(MARGIN_KEPT) <= self.current.workers
+
+    @cached_property
+    def unproven(self) -> bool:
+        """Whether the load is told by its first rates alone, while some workers serve and nothing waits or was late."""
+        young = any(load.watched < FIRST_RATES for load in self.estimate.loads)
+        return young and self.estimate.ready > 0 and not self._waits and self.late is False
+
+    @cached_property
+    def _waits(self) -> bool:
+        return any(load.backlog_tasks for load in self.estimate.loads)
 
     @cached_property
     def spared_workers(self) -> int:

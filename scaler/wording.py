@@ -193,6 +193,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.POISON_WORKFLOW: "the same workflow was running at several kills; look at it, no size helps against it",
     Reason.HOLD_AFTER_CUT: "no worker goes yet, because the cache was cut",
     Reason.HELD_BY_LEARNING: "no worker goes before the load was watched for a while",
+    Reason.HELD_BY_FIRST_RATES: "first rates overstate a load: for half a minute only tasks that wait add workers",
     Reason.HELD_BY_WINDOW: "fewer would do now, but more were needed a moment ago",
     Reason.HELD_BY_MARGIN: "the load moves within the margin that is kept above it",
     Reason.HELD_BY_STEP: "the step is bounded; the rest follows",

@@ -76,6 +76,7 @@ class Reason(TolerantEnum):
     POISON_WORKFLOW = "poison_workflow"
     HOLD_AFTER_CUT = "hold_after_cut"
     HELD_BY_LEARNING = "held_by_learning"
+    HELD_BY_FIRST_RATES = "held_by_first_rates"
     HELD_BY_WINDOW = "held_by_window"
     HELD_BY_MARGIN = "held_by_margin"
     HELD_BY_STEP = "held_by_step"

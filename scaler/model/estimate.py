@@ -1,7 +1,7 @@
 """What follows from observations: load, memory and cache use, each with what it rests on. Pure and frozen."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import WorkerExit
@@ -13,8 +13,8 @@ class Load:
 
     `arrivals_per_second` counts what is polled from queues and what never reaches them (sticky workflow tasks,
     eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
-    more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`. `learning`
-    says that arrivals have not been watched for long enough to take a worker away on their word.
+    more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`. `watched`
+    is for how long arrivals have been seen without a gap.
     """
 
     task_type: TaskType
@@ -31,7 +31,7 @@ class Load:
     busy_known: bool
     slots_per_worker: int
     rate_limited: bool
-    learning: bool
+    watched: timedelta
     quality: Quality
 
     @property
