@@ -10,8 +10,14 @@ from scaler.model.estimate import Load
 from scaler.queueing import Stream, wait_seconds
 
 UTILISATION_CAP = {TaskType.WORKFLOW: 0.7, TaskType.ACTIVITY: 0.95}
-"""No slot may be busier than this on average: the waiting formula is optimistic for bursty arrivals, and workflow
-tasks share a few cores with replays."""
+"""No slot may be busier than this on average, where 95 % of the tasks are to be in time: the waiting formula is
+optimistic for bursty arrivals, and workflow tasks share a few cores with replays."""
+
+USUAL_PERCENTILE = 95.0
+LOWEST_CAP, HIGHEST_CAP = 0.5, 0.98
+
+REACTION_HORIZONS = 2.0
+"""What surprises now is answered within so many horizons: readings are as old as one, a start takes the other."""
 
 DRAIN_IN_OBJECTIVES = 5.0
 SHORTEST_DRAIN_SECONDS = 5.0
@@ -33,11 +39,15 @@ class Service:
     def stream(self, load: Load) -> Stream:
         """The tasks as they may come before more workers could be there.
 
-        The margin is of a fixed horizon; what comes within a longer start is as uncertain as a random walk's end.
+        The margin is of a fixed horizon; what comes within a longer start is as uncertain as a random walk's end. Of
+        tasks that take longer than it takes to react, only a part can be under way by then.
         """
-        ahead = max(1.0, math.sqrt(self.start_seconds / SURPRISE_HORIZON.total_seconds()))
+        horizon_seconds = max(self.start_seconds, SURPRISE_HORIZON.total_seconds())
+        ahead = math.sqrt(horizon_seconds / SURPRISE_HORIZON.total_seconds())
         largest_per_second = max(LARGEST_MARGIN * load.arrivals_per_second, load.margin_per_second)
-        margin_per_second = min(ahead * load.margin_per_second, largest_per_second)
+        reaction_seconds = REACTION_HORIZONS * horizon_seconds
+        begun = reaction_seconds / max(self.task_seconds, reaction_seconds)
+        margin_per_second = begun * min(ahead * load.margin_per_second, largest_per_second)
         return Stream(
             arrivals_per_second=load.arrivals_per_second + margin_per_second,
             service_seconds=self.task_seconds,
@@ -52,9 +62,19 @@ def workers_needed(load: Load, service: Service) -> tuple[int, Constraint]:
     erlangs = stream.erlangs + backlog
     if erlangs <= 0:
         return 0, by_load
-    fewest = math.ceil(erlangs / (service.slots * UTILISATION_CAP[load.task_type]) - 1e-9)
+    fewest = math.ceil(erlangs / (service.slots * _utilisation_cap(load.task_type, service.percentile)) - 1e-9)
     workers = _enough(stream, service, max(fewest, 1))
     return workers, Constraint.BACKLOG if backlog > stream.erlangs else by_load
+
+
+def _utilisation_cap(task_type: TaskType, percentile: float) -> float:
+    """The cap for a percentile of the tasks.
+
+    The tail of a wait is exponential in the spare capacity: for the same wait so much of it is needed as the logarithm
+    of what may be late.
+    """
+    stricter = math.log(1 - percentile / 100) / math.log(1 - USUAL_PERCENTILE / 100)
+    return min(max(1 - (1 - UTILISATION_CAP[task_type]) * stricter, LOWEST_CAP), HIGHEST_CAP)
 
 
 def backlog_erlangs(load: Load, service: Service) -> float:

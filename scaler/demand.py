@@ -23,7 +23,7 @@ SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""
 
 SURPRISE_TIME = timedelta(minutes=30)
-SURPRISES_LEFT = 0.6
+SURPRISES_LEFT = 1.5
 """Part of the surprises that a margin leaves uncovered, for each part of the tasks that the objective lets be late."""
 
 SURPRISE_HORIZON = timedelta(seconds=30)
@@ -265,7 +265,7 @@ def _surprise(surprises: tuple[float, ...], percentile: float) -> float:
     total = sum(surprises)
     if total < FEWEST_SURPRISES:
         return FIRST_SURPRISE
-    below, left = 0.0, (1 - SURPRISES_LEFT * (1 - percentile / 100)) * total
+    below, left = 0.0, max(1 - SURPRISES_LEFT * (1 - percentile / 100), 0.0) * total
     for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
         if count >= left:
             return below + (edge - below) * left / count
