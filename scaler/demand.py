@@ -78,7 +78,7 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
         since=_since(demand, at) if rate is not None else demand.since,
         arrivals_per_second=level,
         busy_slots=level_after(demand.busy_slots, _all_busy_slots(seen, task_type), at, LEVEL_TIME),
-        service_seconds=level_after(demand.service_seconds, service, at, SERVICE_TIME),
+        service_seconds=_service_level(demand, service, at),
         service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=_surprised(demand, rate, at),
         levels_before=_levels(demand.levels_before, level, at),
@@ -93,6 +93,14 @@ def _since(demand: Demand, at: datetime) -> datetime:
     if since is None or last is None or at - last > LONGEST_GAP:
         return at
     return since
+
+
+def _service_level(demand: Demand, sample: float | None, at: datetime) -> Level:
+    """Service times, smoothed; each of the first seconds' begins anew, since what it tells would stay for minutes."""
+    since, last = demand.since, demand.arrivals_per_second.at
+    first = since is None or last is None or last - since < FIRST_RATES
+    before = Level() if first and sample is not None else demand.service_seconds
+    return level_after(before, sample, at, SERVICE_TIME)
 
 
 def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:
