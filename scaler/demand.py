@@ -270,10 +270,12 @@ def _surprise(surprises: tuple[float, ...], percentile: float) -> float:
         percentile: Of the tasks, that the objective wants in time.
 
     """
-    total = sum(surprises)
+    total, covered = sum(surprises), 1 - SURPRISES_LEFT * (1 - percentile / 100)
+    if covered <= 0:
+        return 0.0
     if total < FEWEST_SURPRISES:
         return FIRST_SURPRISE
-    below, left = 0.0, max(1 - SURPRISES_LEFT * (1 - percentile / 100), 0.0) * total
+    below, left = 0.0, covered * total
     for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
         if count >= left:
             return below + (edge - below) * left / count

@@ -96,6 +96,13 @@ def test_a_stricter_objective_leaves_more_room() -> None:
     assert [found.margin_per_second for found in margins] == sorted({found.margin_per_second for found in margins})
 
 
+def test_who_lets_most_tasks_be_late_needs_no_margin() -> None:
+    life = _settled()
+    found = _load(declared(objective={"percentile": 25}), life.observe(PER_SECOND, 0.5), life.memory.activity)
+
+    assert found.margin_per_second == 0.0
+
+
 def _margins_left(step: Step) -> float:
     """How many margins lie between the load and what the workers that are left can do."""
     found = _load(step.fleet, step.seen, step.after.activity)
