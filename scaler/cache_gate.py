@@ -6,7 +6,9 @@ A cut for safety is immediate. Everything else waits until it is calm, pays, and
 from dataclasses import dataclass
 from datetime import timedelta
 
+from scaler.demand import LEARNING_TIME
 from scaler.fleet import CACHE_FLOOR
+from scaler.judgement import unsettled
 from scaler.model.decision import Constraint, Reason
 from scaler.model.memory import Change
 from scaler.model.observation import WorkerState
@@ -141,10 +143,11 @@ def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | No
         Constraint.MISSING_SIGNAL: not _overridden(situation)
         and (estimate.restarting > 0 or estimate.starting > 0 or not situation.all_fresh),
         Constraint.EMBARGO: not needed
-        and (memory.trial is not None or any(embargo.change is change for embargo in memory.embargoes)),
+        and (unsettled(situation) or any(embargo.change is change for embargo in memory.embargoes)),
         Constraint.NO_GAIN: not needed
         and (
             situation.late is not False
+            or any(load.watched < LEARNING_TIME for load in estimate.loads)
             or changes >= MOST_CHANGES
             or (last is not None and situation.now - last < COOLDOWN)
         ),

@@ -45,6 +45,18 @@ def harmful(situation: Situation) -> Trial | None:
     return trial if judge is not None and judge(trial, situation) else None
 
 
+def unsettled(situation: Situation) -> bool:
+    """Whether another change now would hide what the one on trial does.
+
+    A scale-in shows its harm as soon as it settles; steps follow each other for as long as a load falls, and a cache
+    can't wait for the end of that. A cache fills slowly, and is watched for the whole time.
+    """
+    trial = situation.memory.trial
+    if trial is None:
+        return False
+    return trial.change is not Change.SCALE_IN or situation.now - trial.at < _settling(situation)
+
+
 def _made_late(trial: Trial, situation: Situation) -> bool:
     if trial.late_before or not situation.late or situation.now - trial.at < _settling(situation):
         return False

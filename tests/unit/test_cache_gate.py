@@ -1,0 +1,78 @@
+"""When a cache is raised: once the load is known, and not while another change has yet to show what it does."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from scaler.demand import LEARNING_TIME
+from scaler.model.common import Quality, Size
+from scaler.model.decision import Reason
+from scaler.model.memory import Change, Operator, Trial
+from scaler.model.observation import ReplaySeen
+from tests.support.plausible import TICK, Life, Step
+from tests.support.strategies import declared
+
+TICKS = 16
+Watched = Callable[[datetime], Trial | None]
+
+
+def _raised(trial: Watched) -> Step | None:
+    """The first decision that raises a small cache which replays make dear, with such a change on trial all along."""
+    life = Life(declared(workers={"min": 1, "max": 100}), Size(60, 20), 2**18, ReplaySeen())
+    for _ in range(TICKS):
+        life.replay = _dear(life.now)
+        life.memory = replace(life.memory, trial=trial(life.now))
+        life.tick(life.observe(60.0, 1.0), Operator())
+        if Reason.CACHE_RAISED in life.steps[-1].decision.reasons:
+            return life.steps[-1]
+    return None
+
+
+def _dear(at: datetime) -> ReplaySeen:
+    gaps = tuple(max(0, 20 - abs(place - 20)) for place in range(42))
+    return ReplaySeen(
+        at=at,
+        quality=Quality.FRESH,
+        sticky_samples=100,
+        sticky_seconds=0.01,
+        normal_samples=60,
+        normal_seconds=1.5,
+        events=100.0,
+        gaps=gaps,
+        silences=gaps,
+        closed=40,
+    )
+
+
+def _made(change: Change, ago: timedelta) -> Watched:
+    def trial(now: datetime) -> Trial:
+        before, after = Size(61, 20), Size(60, 20)
+        return Trial(change=change, at=now - ago, before=before, after=after, late_before=False, arrivals_before=60.0)
+
+    return trial
+
+
+def test_a_cache_that_replays_make_dear_is_raised_once_the_load_is_known() -> None:
+    step = _raised(lambda _: None)
+
+    assert step is not None
+    assert LEARNING_TIME <= step.now - step.after.activity.since < LEARNING_TIME + 2 * TICK  # type: ignore[operator]
+
+
+def test_a_settled_scale_in_does_not_keep_a_cache_small() -> None:
+    """While a load falls, workers go every minute or two for hours."""
+    assert _raised(_made(Change.SCALE_IN, timedelta(minutes=1))) is not None
+
+
+@pytest.mark.parametrize(
+    ("change", "ago"),
+    [
+        (Change.SCALE_IN, timedelta(seconds=20)),
+        (Change.CACHE_RAISE, timedelta(seconds=20)),
+        (Change.CACHE_RAISE, timedelta(minutes=5)),
+    ],
+)
+def test_a_change_that_has_yet_to_show_what_it_does_comes_first(change: Change, ago: timedelta) -> None:
+    assert _raised(_made(change, ago)) is None
