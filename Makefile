@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo incident test check test-extension lint types format schemas bench bench-fleets lock clean
+.PHONY: help setup demo incident test check test-extension lint types format schemas bench bench-decision bench-fleets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ schemas: $(READY) ## renew the JSON Schemas in deploy/
 
 bench: $(READY) ## the comparison of docs/benchmarks.md; TRACES=folder of recordings ARGS='--budget MINUTES'; goes on where it ended
 	@$(BIN)/python -m benchmarks.comparison --traces "$(or $(TRACES),$(error name the folder with the recordings: make bench TRACES=DIR))" $(ARGS)
+
+bench-decision: $(READY) ## what one decision costs for a hundred workers; half a minute
+	@$(BIN)/python -m benchmarks.decision
 
 bench-fleets: $(READY) ## one controller with 1, 10, 100 and 1,000 fleets; a quarter of an hour; ARGS='--fleets 100'
 	@$(BIN)/python -m benchmarks.fleets $(ARGS)
