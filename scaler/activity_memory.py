@@ -7,7 +7,7 @@ workflows the envelope says more.
 from operator import mul
 
 from scaler.model.memory import ActivityFit
-from scaler.model.observation import Observation, WorkerState
+from scaler.model.observation import Observation
 
 FADE = 0.98
 """Weight of what was seen before, at each observation."""
@@ -24,11 +24,10 @@ def fed_fit(fit: ActivityFit, seen: Observation) -> ActivityFit:
     """The sums of the fit after one more observation."""
     rows = [
         (worker.cached, worker.activity_slots_used, worker.memory_bytes / 2**20)
-        for worker in seen.workers
+        for worker in seen.ready
         if worker.memory_bytes is not None
         and worker.cached is not None
         and worker.activity_slots_used is not None
-        and worker.state is WorkerState.READY
         and worker.age_seconds >= YOUNGEST_SECONDS
     ]
     if not rows:

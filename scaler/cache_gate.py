@@ -11,7 +11,6 @@ from scaler.fleet import CACHE_FLOOR
 from scaler.judgement import unsettled
 from scaler.model.decision import Constraint, Reason
 from scaler.model.memory import Change
-from scaler.model.observation import WorkerState
 from scaler.situation import Situation
 
 RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
@@ -97,8 +96,7 @@ def _failed_rollout(situation: Situation) -> CacheChoice | None:
     if rollout is None or rollout.forced or rollout.before is None or not situation.rolling:
         return None
     patience = timedelta(seconds=60 + 3 * situation.estimate.start_seconds)
-    new = [worker for worker in situation.live if worker.cache == situation.current.cache]
-    up = any(worker.state is WorkerState.READY for worker in new)
+    up = any(worker.cache == situation.current.cache for worker in situation.seen.ready)
     if up or situation.now - rollout.began < patience:
         return None
     reasons = (Reason.ROLLED_BACK,)
@@ -128,8 +126,8 @@ def _wanted(situation: Situation, current: int) -> int:
 
 
 def _is_full(situation: Situation, cache: int) -> bool:
-    caches = situation.estimate.memory.caches
-    return any((worker.cached or 0) >= FULL_FRACTION * cache * caches for worker in situation.live)
+    full = FULL_FRACTION * cache * situation.estimate.memory.caches
+    return any((worker.cached or 0) >= full for worker in situation.seen.live)
 
 
 def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | None:

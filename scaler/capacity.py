@@ -9,9 +9,14 @@ from scaler.model.decision import Constraint
 from scaler.model.estimate import Load
 from scaler.queueing import Stream, wait_seconds
 
+HORIZON_SECONDS = SURPRISE_HORIZON.total_seconds()
+
 UTILISATION_CAP = {TaskType.WORKFLOW: 0.7, TaskType.ACTIVITY: 0.95}
 """No slot may be busier than this on average, where 95 % of the tasks are to be in time: the waiting formula is
 optimistic for bursty arrivals, and workflow tasks share a few cores with replays."""
+
+BY_LOAD = {TaskType.WORKFLOW: Constraint.WORKFLOW_TASK_LOAD, TaskType.ACTIVITY: Constraint.ACTIVITY_LOAD}
+"""What asks for workers where no backlog does."""
 
 USUAL_PERCENTILE = 95.0
 LOWEST_CAP, HIGHEST_CAP = 0.5, 0.98
@@ -42,8 +47,8 @@ class Service:
         The margin is of a fixed horizon; what comes within a longer start is as uncertain as a random walk's end. Of
         tasks that take longer than it takes to react, only a part can be under way by then.
         """
-        horizon_seconds = max(self.start_seconds, SURPRISE_HORIZON.total_seconds())
-        ahead = math.sqrt(horizon_seconds / SURPRISE_HORIZON.total_seconds())
+        horizon_seconds = max(self.start_seconds, HORIZON_SECONDS)
+        ahead = math.sqrt(horizon_seconds / HORIZON_SECONDS)
         largest_per_second = max(LARGEST_MARGIN * load.arrivals_per_second, load.margin_per_second)
         reaction_seconds = REACTION_HORIZONS * horizon_seconds
         begun = reaction_seconds / max(self.task_seconds, reaction_seconds)
@@ -57,14 +62,14 @@ class Service:
 
 def workers_needed(load: Load, service: Service) -> tuple[int, Constraint]:
     """The fewest workers that keep the objective and get the backlog done, and which of the two asks for them."""
-    by_load = Constraint.WORKFLOW_TASK_LOAD if load.task_type is TaskType.WORKFLOW else Constraint.ACTIVITY_LOAD
-    stream, backlog = service.stream(load), backlog_erlangs(load, service)
-    erlangs = stream.erlangs + backlog
+    stream = service.stream(load)
+    arriving, backlog = stream.erlangs, backlog_erlangs(load, service)
+    erlangs = arriving + backlog
     if erlangs <= 0:
-        return 0, by_load
+        return 0, BY_LOAD[load.task_type]
     fewest = math.ceil(erlangs / (service.slots * _utilisation_cap(load.task_type, service.percentile)) - 1e-9)
     workers = _enough(stream, service, max(fewest, 1))
-    return workers, Constraint.BACKLOG if backlog > stream.erlangs else by_load
+    return workers, Constraint.BACKLOG if backlog > arriving else BY_LOAD[load.task_type]
 
 
 def _utilisation_cap(task_type: TaskType, percentile: float) -> float:
@@ -79,9 +84,11 @@ def _utilisation_cap(task_type: TaskType, percentile: float) -> float:
 
 def backlog_erlangs(load: Load, service: Service) -> float:
     """Slots that get the backlog done in time, what is added until new workers take part included."""
+    if not load.backlog_tasks:
+        return 0.0
     drain_seconds = max(DRAIN_IN_OBJECTIVES * service.objective_seconds, SHORTEST_DRAIN_SECONDS, service.start_seconds)
     growing = max(load.backlog_growth_per_second, 0.0) * service.start_seconds
-    return (load.backlog_tasks + growing) * service.task_seconds / drain_seconds if load.backlog_tasks else 0.0
+    return (load.backlog_tasks + growing) * service.task_seconds / drain_seconds
 
 
 def predicted_wait(load: Load, service: Service, workers: int) -> float:

@@ -13,8 +13,8 @@ from scaler.guard import Count, Limit, bounded, good_since, held_count, holding,
 from scaler.judgement import effect_judged, harmful, judged, on_trial, pushed
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Decision, Mode, Reason
-from scaler.model.memory import Change, Memory, Rollout, Trial, figure
-from scaler.model.observation import Observation, WorkerState
+from scaler.model.memory import Change, Level, Memory, Rollout, Trial, figure
+from scaler.model.observation import Observation
 from scaler.model.plan import SHORTEST_TICK, Plan
 from scaler.model.record import StepOutcome
 from scaler.operator import expired
@@ -63,8 +63,10 @@ def decide_or_hold(seen: Observation, fleet: Fleet, memory: Memory, now: datetim
 def _situation(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> Situation:
     """Learn, search, and judge what was changed before."""
     estimate, memory = learn(seen, fleet, expired(memory, now), now)
-    needed = Search(estimate, fleet, set_size(seen)).need()
-    situation = Situation(seen=seen, fleet=fleet, estimate=estimate, need=needed, memory=memory, now=now)
+    search = Search(estimate, fleet, set_size(seen))
+    situation = Situation(
+        seen=seen, fleet=fleet, estimate=estimate, search=search, need=search.need(), memory=memory, now=now
+    )
     memory = replace(
         effect_judged(situation),
         overfull=_overfull(situation),
@@ -79,15 +81,14 @@ def _overfull(situation: Situation) -> int:
     cache, memory = situation.current.cache, situation.memory
     if cache is None or situation.rolling or memory.decided_on != situation.seen.observed_at:
         return memory.overfull
-    known = [
-        worker
-        for worker in situation.live
-        if worker.state is WorkerState.READY and worker.cache == cache and worker.cached is not None
+    over = [
+        worker.cached > cache * (worker.caches or 1)
+        for worker in situation.seen.ready
+        if worker.cache == cache and worker.cached is not None
     ]
-    if not known:
+    if not over:
         return memory.overfull
-    over = any((worker.cached or 0) > cache * max(worker.caches or 1, 1) for worker in known)
-    return min(memory.overfull + 1, 9) if over else 0
+    return min(memory.overfull + 1, 9) if any(over) else 0
 
 
 Settled = tuple[Decision, Memory]
@@ -169,7 +170,7 @@ def _sized(situation: Situation) -> Settled:
         wake=pace.wake(situation, size),
     )
     decision = _decision(situation, plan, _mode(situation, choice, stage), count, choice)
-    return decision, _memory_after(situation, memory, choice, size)
+    return decision, _memory_after(situation, judged(memory, harm, situation.now), choice, size)
 
 
 def _taken_back(harm: Trial | None) -> CacheChoice | None:
@@ -204,7 +205,9 @@ def _foreign(situation: Situation) -> tuple[Memory, Count | None]:
     """
     desired, version = situation.seen.target.desired, situation.seen.target.version
     deployed = bool(situation.memory.target_version) and situation.memory.target_version != version
-    memory = replace(situation.memory, target_version=version or situation.memory.target_version)
+    memory = situation.memory
+    if version and version != memory.target_version:
+        memory = replace(memory, target_version=version)
     if situation.foreign_hand and desired is not None:
         reason = Reason.USER_DEPLOY if deployed else Reason.FOREIGN_COUNT
         held = Count(workers=desired, bound=Constraint.FOREIGN_HAND, reasons=(reason,))
@@ -221,23 +224,31 @@ def _foreign(situation: Situation) -> tuple[Memory, Count | None]:
 
 def _memory_after(situation: Situation, memory: Memory, choice: CacheChoice, size: Size) -> Memory:
     """What the next decision must know of this one's changes."""
-    current, now = situation.current, situation.now
-    after = judged(replace(situation, memory=memory))
-    after = replace(
-        after,
+    change = choice.change
+    if change is None and size.workers < situation.current.workers and situation.memory.operator.override is None:
+        change = Change.SCALE_IN
+    return replace(
+        memory,
         push=pushed(situation, size.workers),
-        turns=turned(after.turns, current.workers, size.workers, now),
-        rollout=after.rollout if situation.rolling else None,
+        turns=turned(memory.turns, situation.current.workers, size.workers, situation.now),
+        rollout=_rollout(situation, memory, choice),
+        cache_changes=memory.cache_changes if choice.change is None else _counted(memory.cache_changes, situation.now),
+        trial=memory.trial if change is None else on_trial(situation, change, size),
     )
-    if choice.cache != current.cache and current.cache is not None and choice.cache is not None:
-        forced = choice.emergency or choice.change is None
-        after = replace(after, rollout=Rollout(began=now, before=current.cache, forced=forced))
-    if choice.change is not None:
-        faded = level_after(after.cache_changes, 0.0, now, CHANGES_FADE).value or 0.0
-        changes = replace(after.cache_changes, value=figure(faded + 1), at=now)
-        return replace(after, cache_changes=changes, trial=on_trial(situation, choice.change, size))
-    voluntary = size.workers < current.workers and situation.memory.operator.override is None
-    return replace(after, trial=on_trial(situation, Change.SCALE_IN, size)) if voluntary else after
+
+
+def _rollout(situation: Situation, memory: Memory, choice: CacheChoice) -> Rollout | None:
+    """The rollout that begins now, or the one that goes on."""
+    before = situation.current.cache
+    if choice.cache != before and before is not None and choice.cache is not None:
+        return Rollout(began=situation.now, before=before, forced=choice.emergency or choice.change is None)
+    return memory.rollout if situation.rolling else None
+
+
+def _counted(changes: Level, now: datetime) -> Level:
+    """The leaking count of cache changes with one more."""
+    faded = level_after(changes, 0.0, now, CHANGES_FADE).value or 0.0
+    return Level(figure(faded + 1), now)
 
 
 def _mode(situation: Situation, choice: CacheChoice, stage: Stage) -> Mode:

@@ -131,7 +131,7 @@ def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
 
 def done_per_second(seen: Observation, task_type: TaskType) -> float | None:
     """Tasks done by all workers; None unless every ready one beats, since a part would look like all."""
-    if not _all_beat(seen) or not any(total.beating for total in seen.totals):
+    if not (seen.all_beat and seen.any_beats):
         return None
     if task_type is TaskType.WORKFLOW:
         return sum(total.workflow_tasks_per_second for total in seen.totals)
@@ -145,7 +145,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         return None
     queues, times = _queues(seen, task_type), _times(seen, task_type)
     busy, service = _busy_slots(seen, task_type), demand.service_seconds.value
-    growth, silent = demand.backlog.growth_per_second, not any(total.beating for total in seen.totals)
+    growth, silent = demand.backlog.growth_per_second, not seen.any_beats
     rates = [demand.arrivals_per_second.value or 0.0, arrivals_per_second(seen, task_type) or 0.0]
     sampled = any(freshness.HISTORIES.quality(each, moment.now) is Quality.FRESH for each in times)
     if silent and sampled and service is not None:
@@ -174,7 +174,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         schedule_to_start_seconds=max(waits, default=None),
         done_per_second=done_per_second(seen, task_type),
         busy_slots=busy or 0,
-        busy_known=_all_beat(seen) or (silent and sampled),
+        busy_known=seen.all_beat or (silent and sampled),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
         rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
         watched=moment.now - demand.since if demand.since is not None else timedelta(0),
@@ -206,7 +206,7 @@ def _service(seen: Observation, task_type: TaskType) -> tuple[float | None, floa
 
 def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
     """Occupied slots of all beating workers; None where nobody beats."""
-    if not any(total.beating for total in seen.totals):
+    if not seen.any_beats:
         return None
     if task_type is TaskType.WORKFLOW:
         return sum(total.workflow_slots_used for total in seen.totals)
@@ -215,12 +215,7 @@ def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
 
 def _all_busy_slots(seen: Observation, task_type: TaskType) -> int | None:
     """Occupied slots, if every ready worker tells: the part that some tell would pass for a fall of the load."""
-    return _busy_slots(seen, task_type) if _all_beat(seen) else None
-
-
-def _all_beat(seen: Observation) -> bool:
-    """Whether every ready worker tells of itself."""
-    return all(total.beating >= total.ready for total in seen.totals)
+    return _busy_slots(seen, task_type) if seen.all_beat else None
 
 
 def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:

@@ -5,7 +5,7 @@ Python many do), they cost as much in a small cache as in a large one, and a lin
 take them for the size of each cached workflow.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from scaler.freshness import HEARTBEAT, WORKER_MEMORY
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
 from scaler.model.memory import Level, MemoryPoint, WorkerMemory, second
-from scaler.model.observation import ExitReason, Observation, WorkerExit, WorkerSeen, WorkerState
+from scaler.model.observation import ExitReason, Observation, WorkerExit
 
 POINT_LIFETIME = timedelta(hours=6)
 """A past peak does not bind for ever."""
@@ -52,7 +52,8 @@ def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
     highest = {_bucket(point.cached): point for point in memory.points if point.at > oldest}
     for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities)), *_killed(seen)):
         bucket = _bucket(cached)
-        if bucket not in highest or used_bytes >= highest[bucket].bytes:
+        point = highest.get(bucket)
+        if point is None or used_bytes >= point.bytes:
             highest[bucket] = MemoryPoint(cached, used_bytes, second(at))
     fullest, growth = _growth(memory, seen)
     return replace(
@@ -70,20 +71,20 @@ def memory_use(memory: WorkerMemory, seen: Observation, fleet: Fleet, now: datet
     mean = _mean_slope(corners)
     last = _slope(*corners[-2:]) if len(corners) > 1 else 0.0
     measured = mean is not None
-    fullest = max((worker.memory_bytes for worker in seen.workers if worker.memory_bytes is not None), default=None)
+    fullest = seen.fullest_bytes
     return MemoryUse(
         corners=corners,
         slope_bytes=max(last, SHALLOWEST * mean, SMALLEST_WORKFLOW_BYTES)
         if mean is not None
         else GUESSED_WORKFLOW_BYTES,
         largest_cached=max((point.cached for point in memory.points), default=0),
-        caches=max((worker.caches or 0 for worker in seen.workers), default=0) or fleet.workers.caches or 1,
+        caches=max([worker.caches or 0 for worker in seen.workers], default=0) or fleet.workers.caches or 1,
         limit_bytes=_smaller(seen.target.memory_limit_bytes, fleet.memory.limit),
         fullest_bytes=fullest,
         soonest_bytes=fullest + memory.growth_bytes_per_second * _reaction_seconds(fleet)
         if fullest is not None
         else None,
-        quality=_quality(seen.workers, (now - seen.observed_at).total_seconds()),
+        quality=_quality(seen, now),
         measured=measured,
     )
 
@@ -116,13 +117,12 @@ Used = tuple[int, int, datetime]
 def _live(seen: Observation, bytes_each: float) -> Iterator[Used]:
     """Warm workers as they would be with all their activity slots in use."""
     fresh_seconds = HEARTBEAT.fresh.total_seconds()
-    for worker in seen.workers:
+    for worker in seen.ready:
         cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
         if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
             continue
-        if worker.state is WorkerState.READY:
-            free = max((worker.activity_slots or 0) - (worker.activity_slots_used or 0), 0)
-            yield cached, int(used_bytes + free * bytes_each), seen.observed_at
+        free = max((worker.activity_slots or 0) - (worker.activity_slots_used or 0), 0)
+        yield cached, int(used_bytes + free * bytes_each), seen.observed_at
 
 
 def _killed(seen: Observation) -> Iterator[Used]:
@@ -169,11 +169,10 @@ def _mean_slope(corners: tuple[Corner, ...]) -> float | None:
 
 def _growth(memory: WorkerMemory, seen: Observation) -> tuple[Level, float]:
     """The fullest worker's memory, and how fast it grows; a fall, after an eviction or a death, starts anew."""
-    figures = [worker.memory_bytes for worker in seen.workers if worker.memory_bytes is not None]
     before = memory.fullest_bytes
-    if not figures:
+    if seen.fullest_bytes is None:
         return before, memory.growth_bytes_per_second
-    newest = Level(float(max(figures)), seen.observed_at)
+    newest = Level(float(seen.fullest_bytes), seen.observed_at)
     if before.value is None or before.at is None or newest.value is None or newest.value < before.value:
         return newest, 0.0
     seconds = (seen.observed_at - before.at).total_seconds()
@@ -188,9 +187,10 @@ def _smaller(first: int | None, second: int | None) -> int | None:
     return min((limit for limit in (first, second) if limit is not None), default=None)
 
 
-def _quality(workers: Iterable[WorkerSeen], waited_seconds: float) -> Quality:
+def _quality(seen: Observation, now: datetime) -> Quality:
     """How well the memory of all ready workers is known: as well as that of the least known."""
-    ages = [worker.memory_age_seconds for worker in workers if worker.state is WorkerState.READY]
+    waited_seconds = (now - seen.observed_at).total_seconds()
+    ages = [worker.memory_age_seconds for worker in seen.ready]
     known = [age for age in ages if age is not None]
     if not known:
         return Quality.MISSING

@@ -46,8 +46,8 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
         new_oom_kills=tuple(ended for ended in new if ended.reason is ExitReason.OOM_KILLED),
         new_crashes=sum(ended.reason in CRASHES for ended in new),
     )
-    latest = sorted({*known, *(ended.at for ended in exits)})[-EXITS_KNOWN:]
-    return estimate, replace(memory, exits_known=tuple(latest))
+    latest = tuple(sorted({*known, *(ended.at for ended in exits)})[-EXITS_KNOWN:])
+    return estimate, memory if latest == known else replace(memory, exits_known=latest)
 
 
 def _fed(seen: Observation, memory: Memory) -> Memory:
@@ -63,5 +63,5 @@ def _fed(seen: Observation, memory: Memory) -> Memory:
 
 def _started(level: Level, seen: Observation) -> Level:
     """How long workers take to start: the slowest of those that are there, smoothed."""
-    took = max((each.started_in_seconds for each in seen.workers if each.started_in_seconds is not None), default=None)
+    took = max([each.started_in_seconds for each in seen.workers if each.started_in_seconds is not None], default=None)
     return demand.level_after(level, took, seen.observed_at, START_TIME)

@@ -214,7 +214,7 @@ def scale_in_window(situation: Situation) -> timedelta:
 
 def _replay_seconds(situation: Situation) -> float:
     """Worker time that replaying one worker's cached runs takes, as far as they are used again."""
-    use, live = situation.estimate.cache, situation.live
+    use, live = situation.estimate.cache, situation.seen.live
     if use.replay_seconds is None or not live:
         return 0.0
     cached = sum(worker.cached or 0 for worker in live) / len(live)

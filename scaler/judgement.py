@@ -4,7 +4,7 @@ What memory demanded is never taken back: only voluntary changes are on trial.
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
@@ -90,12 +90,13 @@ def on_trial(situation: Situation, change: Change, after: Size) -> Trial:
     )
 
 
-def judged(situation: Situation) -> Memory:
+def judged(memory: Memory, harm: Trial | None, now: datetime) -> Memory:
     """Memory after harm was found or time has cleared the change; embargoes that ran out are gone."""
-    memory, now = situation.memory, situation.now
-    embargoes = tuple(embargo for embargo in memory.embargoes if embargo.until > now)
     trial = memory.trial
-    if (harm := harmful(situation)) is not None:
+    if trial is None and not memory.embargoes:
+        return memory
+    embargoes = tuple(embargo for embargo in memory.embargoes if embargo.until > now)
+    if harm is not None:
         return replace(memory, trial=None, embargoes=(*embargoes, Embargo(harm.change, now + EMBARGO)))
     if trial is not None and now - trial.at > JUDGED:
         trial = None

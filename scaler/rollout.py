@@ -27,7 +27,7 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     if not old:
         return _ending(situation, size)
     surge = situation.surge
-    ready_new = any(worker.state is WorkerState.READY and worker.cache == size.cache for worker in situation.live)
+    ready_new = any(worker.cache == size.cache for worker in situation.seen.ready)
     if not emergency and not situation.breaching and surge > 0 and not ready_new:
         return Stage(step=RolloutStep.SURGE, surge=surge)
     return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_batch(situation, old, surge))
@@ -35,9 +35,9 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
 
 def _old(situation: Situation, size: Size) -> list[WorkerSeen]:
     """Workers to be replaced, the fullest first: they are the ones at risk."""
-    if size.cache is None:
+    if size.cache is None or situation.seen.caches <= {None, size.cache}:
         return []
-    old = [worker for worker in situation.live if worker.cache not in (None, size.cache)]
+    old = [worker for worker in situation.seen.live if worker.cache not in (None, size.cache)]
     return sorted(old, key=lambda worker: worker.memory_bytes or 0, reverse=True)
 
 
@@ -46,8 +46,7 @@ def _ending(situation: Situation, size: Size) -> Stage:
     record = situation.record
     if record is None or record.step is RolloutStep.NONE or record.intended is None:
         return Stage()
-    ready = sum(worker.state is WorkerState.READY for worker in situation.live)
-    if ready >= size.workers:
+    if len(situation.seen.ready) >= size.workers:
         return Stage()
     return Stage(step=RolloutStep.CONFIRM, surge=record.surge)
 
@@ -58,8 +57,8 @@ def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str
     Of those that only grow towards it, no more than leave half of the workers: who is left takes the others' workflows
     over, and fills within seconds (seen: four went at once, and the fifth was killed).
     """
-    ready = sum(worker.state is WorkerState.READY for worker in situation.live)
-    room = max(0, max(surge, 1) - (len(situation.live) - ready))
+    ready = len(situation.seen.ready)
+    room = max(0, max(surge, 1) - (len(situation.seen.live) - ready))
     going = situation.breaching[: max(ready // 2, len(situation.full))]
     replaced = {worker.name for worker in (*going, *old[:room])}
     return tuple(worker.name for worker in old if worker.name in replaced)
@@ -79,4 +78,4 @@ def victims(situation: Situation, size: Size) -> tuple[str, ...]:
         busy = (worker.activity_slots_used or 0) + (worker.workflow_slots_used or 0)
         return worker.state is WorkerState.READY, worker.cache == size.cache, busy, worker.cached or 0
 
-    return tuple(worker.name for worker in sorted(situation.live, key=dearness)[:excess])
+    return tuple(worker.name for worker in sorted(situation.seen.live, key=dearness)[:excess])

@@ -8,18 +8,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scaler.cache_curve import miss_ratio
 from scaler.capacity import Service, predicted_wait, workers_needed
 from scaler.fleet import CACHE_FLOOR, Fleet
-from scaler.model.common import Size, TaskType
+from scaler.model.common import Size
 from scaler.model.decision import Alternative, Constraint, Prediction
 from scaler.model.estimate import Estimate, Load, MemoryUse
+from scaler.offer import Offers
 
 TRUSTED_GROWTH = 2.0
 """A cache may grow to so many times what was ever seen full; beyond, memory is extrapolation."""
-
-POLLERS_HELD = 4
-"""Workflow task slots that idle sticky polls hold: concurrency is about cache − 4 (measured, sdk-core)."""
 
 CANDIDATES = 12
 ITERATIONS = 4
@@ -71,13 +68,18 @@ class _Candidate:
 class Search:
     """All sizes that may be chosen, for one estimate of one fleet."""
 
-    def __init__(self, estimate: Estimate, fleet: Fleet, current: Size) -> None:
+    def __init__(self, estimate: Estimate, fleet: Fleet, current: Size, offers: Offers | None = None) -> None:
         self._estimate = estimate
         self._fleet = fleet
         self._current = current
+        self._offers = offers or Offers(estimate, fleet)
         # The cache does not touch activities, so this is the same for every size.
-        nobody = (0, Constraint.WORKERS_MIN)
-        self._for_activities = self._workers_for(estimate.activity, current) if estimate.activity else nobody
+        nobody, activity = (0, Constraint.WORKERS_MIN), estimate.activity
+        self._for_activities = self._workers_for(activity, self._offers.activity) if activity else nobody
+
+    def with_margins(self, part: float) -> "Search":
+        """The same with so much of each load's margin, which changes nothing of what a worker offers."""
+        return Search(self._estimate.with_margins(part), self._fleet, self._current, self._offers)
 
     def need(self) -> Need:
         """The cheapest size that keeps every objective within the memory limit."""
@@ -113,8 +115,8 @@ class Search:
         if workflow is not None:
             workers = max(near or self._current.workers, floor[0], 1)
             for _ in range(ITERATIONS):
-                needed = self._workers_for(workflow, Size(workers, cache))
-                best = max(floor, needed, key=lambda each: each[0])
+                needed = self._workers_for(workflow, self._offers.workflow(Size(workers, cache)))
+                best = needed if needed[0] > floor[0] else floor
                 if max(best[0], 1) == workers:
                     break
                 workers = max(best[0], 1)
@@ -123,21 +125,16 @@ class Search:
 
     def predict(self, size: Size) -> Prediction:
         """What a size is expected to do."""
-        waits: dict[TaskType, float | None] = {}
-        for load in self._estimate.loads:
-            service = self._service(load, size)
-            wait = predicted_wait(load, service, size.workers) if service is not None else math.inf
-            waits[load.task_type] = wait if math.isfinite(wait) else None
-        activity, memory = self._estimate.activity, self._estimate.memory
+        workflow, activity, memory = self._estimate.workflow, self._estimate.activity, self._estimate.memory
         utilisation = None
         if activity is not None and activity.erlangs is not None and size.workers:
             utilisation = activity.erlangs / (size.workers * activity.slots_per_worker)
         return Prediction(
             size=size,
-            workflow_task_seconds=waits.get(TaskType.WORKFLOW),
-            activity_seconds=waits.get(TaskType.ACTIVITY),
+            workflow_task_seconds=_wait_seconds(workflow, self._offers.workflow(size), size.workers),
+            activity_seconds=_wait_seconds(activity, self._offers.activity, size.workers),
             memory_bytes=int(memory.predicted_bytes(size.cache)) if size.cache is not None else None,
-            miss_ratio=self._misses(size),
+            miss_ratio=self._offers.misses(size),
             cost_per_hour=self._cost(size),
             utilisation=utilisation,
         )
@@ -168,7 +165,7 @@ class Search:
         """Worker-hours and the hours spent on replays, at a worker's price, and what a change costs spread out."""
         workflow, use, price = self._estimate.workflow, self._estimate.cache, self._fleet.workers.price
         replaying = 0.0
-        misses = self._misses(size)
+        misses = self._offers.misses(size)
         if workflow is not None and misses is not None and use.replay_seconds is not None:
             cores = self._estimate.workflow_cores or 1.0
             replaying = workflow.arrivals_per_second * misses * use.replay_seconds / cores
@@ -178,16 +175,8 @@ class Search:
             changing = (surge_hours + CHANGE_WORKERS * size.workers) / PAYBACK_HOURS
         return price * (size.workers + replaying + changing)
 
-    def _misses(self, size: Size) -> float | None:
-        workflow = self._estimate.workflow
-        if workflow is None or size.cache is None:
-            return None
-        capacity = size.workers * size.cache * self._estimate.memory.caches
-        return miss_ratio(self._estimate.cache, workflow.arrivals_per_second, capacity)
-
-    def _workers_for(self, load: Load, near: Size) -> tuple[int, Constraint]:
-        """Workers for one task type; how long a workflow task takes depends on how many there are."""
-        service = self._service(load, near)
+    def _workers_for(self, load: Load, service: Service | None) -> tuple[int, Constraint]:
+        """Workers for one task type, each of which offers so much; None where nobody knows."""
         return workers_needed(load, service) if service is not None else self._unmeasured(load)
 
     def _unmeasured(self, load: Load) -> tuple[int, Constraint]:
@@ -195,36 +184,6 @@ class Search:
         if load.backlog_tasks:
             return self._current.workers + 1, Constraint.BACKLOG
         return (max(1, self._current.workers) if load.arrivals_per_second else 0), Constraint.WORKERS_MIN
-
-    def _service(self, load: Load, size: Size) -> Service | None:
-        """What one worker offers; None while nobody knows how long a task takes."""
-        seconds = self._task_seconds(load, size)
-        if seconds is None:
-            return None
-        return Service(
-            slots=self._slots(load, size.cache),
-            task_seconds=seconds,
-            objective_seconds=self._fleet.objective_seconds(load.task_type),
-            percentile=self._fleet.objective.percentile,
-            start_seconds=self._estimate.start_seconds,
-        )
-
-    def _task_seconds(self, load: Load, size: Size) -> float | None:
-        """Mean slot time; of a workflow task with the replays that this size leads to."""
-        use = self._estimate.cache
-        misses = self._misses(size) if load.task_type is TaskType.WORKFLOW else None
-        if misses is None or use.hit_seconds is None or use.replay_seconds is None:
-            return load.service_seconds
-        return use.hit_seconds + misses * use.replay_seconds
-
-    def _slots(self, load: Load, cache: int | None) -> float:
-        """Tasks of this type that one worker runs at a time; cores and a small cache hold workflow tasks back."""
-        if load.task_type is not TaskType.WORKFLOW:
-            return float(load.slots_per_worker)
-        bounds = [float(load.slots_per_worker), self._estimate.workflow_cores or math.inf]
-        if cache is not None:
-            bounds.append(float(cache - POLLERS_HELD))
-        return max(1.0, min(bounds))
 
     def _cache_bound(self, cache: int | None, bounds: CacheBounds | None) -> Constraint:
         if bounds is None or cache is None:
@@ -246,6 +205,14 @@ class Search:
         if cache >= bounds.highest:
             larger = math.ceil(SMALLEST_STEP * cache)
             yield Alternative(predicted=self.predict(Size(workers, larger)), against=bounds.bound)
+
+
+def _wait_seconds(load: Load | None, service: Service | None, workers: int) -> float | None:
+    """How long a task waits; None while nobody knows, and where it is without end."""
+    if load is None or service is None:
+        return None
+    wait = predicted_wait(load, service, workers)
+    return wait if math.isfinite(wait) else None
 
 
 def _cheapest(candidates: list[_Candidate]) -> _Candidate:

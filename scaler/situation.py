@@ -11,7 +11,7 @@ from scaler.fleet import Fleet
 from scaler.model.common import Quality, Size
 from scaler.model.estimate import Estimate
 from scaler.model.memory import Memory
-from scaler.model.observation import Observation, WorkerSeen, WorkerState
+from scaler.model.observation import Observation, WorkerSeen
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.record import set_by_another_hand
 from scaler.search import Need, Search
@@ -44,6 +44,7 @@ class Situation:
     seen: Observation
     fleet: Fleet
     estimate: Estimate
+    search: Search
     need: Need
     memory: Memory
     now: datetime
@@ -59,15 +60,10 @@ class Situation:
         return set_size(self.seen)
 
     @cached_property
-    def live(self) -> tuple[WorkerSeen, ...]:
-        """Workers that are not on their way out."""
-        return tuple(worker for worker in self.seen.workers if worker.state is not WorkerState.DRAINING)
-
-    @cached_property
     def rolling(self) -> bool:
         """Whether a change of the cache size is under way."""
         cache = self.current.cache
-        mixed = cache is not None and any(worker.cache not in (None, cache) for worker in self.live)
+        mixed = cache is not None and not self.seen.caches <= {None, cache}
         return mixed or (self.record is not None and self.record.step is not RolloutStep.NONE)
 
     @cached_property
@@ -98,7 +94,9 @@ class Situation:
         return () if limit is None else self._fuller_than(EMERGENCY_FRACTION * limit)
 
     def _fuller_than(self, memory_bytes: float) -> tuple[WorkerSeen, ...]:
-        full = [worker for worker in self.live if (worker.memory_bytes or 0) >= memory_bytes]
+        if (self.seen.fullest_bytes or 0) < memory_bytes:
+            return ()
+        full = [worker for worker in self.seen.live if (worker.memory_bytes or 0) >= memory_bytes]
         return tuple(sorted(full, key=lambda worker: worker.memory_bytes or 0, reverse=True))
 
     @cached_property
@@ -180,11 +178,10 @@ class Situation:
         return self._workers_with(MARGIN_SPARED)
 
     def _workers_with(self, margin: float) -> int:
-        search = Search(self.estimate.with_margins(margin), self.fleet, self.current)
-        return search.workers_at(self.current.cache)[0]
+        return self.search.with_margins(margin).workers_at(self.current.cache)[0]
 
     def workers_at(self, cache: int | None) -> int:
         """What a cache size needs: fewer cached workflows mean more replays, so more workers."""
         if cache == self.need.size.cache:
             return self.need.size.workers
-        return max(Search(self.estimate, self.fleet, self.current).workers_at(cache)[0], self.fleet.workers.min)
+        return max(self.search.workers_at(cache)[0], self.fleet.workers.min)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import WorkerExit
@@ -107,7 +108,7 @@ class CacheUse:
     late_reuse: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Everything that the search builds on."""
 
@@ -125,7 +126,7 @@ class Estimate:
     new_oom_kills: tuple[WorkerExit, ...]  # not taken into account before
     new_crashes: int
 
-    @property
+    @cached_property
     def loads(self) -> tuple[Load, ...]:
         """The load of each task type that the fleet polls for."""
         return tuple(load for load in (self.workflow, self.activity) if load is not None)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Annotated
 
 from scaler.columns import AsColumns
@@ -209,9 +210,9 @@ class ScheduleSeen:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Observation:
-    """What was true when a tick ended."""
+    """What was true when a tick ended. What many rules ask of a hundred workers is worked out once."""
 
     observed_at: datetime
     found: TargetRecord | None  # the target's record before this tick's step
@@ -229,3 +230,35 @@ class Observation:
     schedule: ScheduleSeen = ScheduleSeen()
     faults: tuple[Fault, ...] = ()
     woken_by: Wake | None = None
+
+    @cached_property
+    def live(self) -> tuple[WorkerSeen, ...]:
+        """Workers that are not on their way out."""
+        leaving = WorkerState.DRAINING
+        return tuple(worker for worker in self.workers if worker.state is not leaving)
+
+    @cached_property
+    def ready(self) -> tuple[WorkerSeen, ...]:
+        """Workers that serve."""
+        serving = WorkerState.READY
+        return tuple(worker for worker in self.workers if worker.state is serving)
+
+    @cached_property
+    def caches(self) -> frozenset[int | None]:
+        """The cache sizes that live workers started under; None among them where one is not known."""
+        return frozenset([worker.cache for worker in self.live])
+
+    @cached_property
+    def any_beats(self) -> bool:
+        """Whether any worker tells of itself."""
+        return any(total.beating for total in self.totals)
+
+    @cached_property
+    def all_beat(self) -> bool:
+        """Whether every ready worker tells of itself."""
+        return all(total.beating >= total.ready for total in self.totals)
+
+    @cached_property
+    def fullest_bytes(self) -> int | None:
+        """Memory of the worker that uses most; None where no worker has a figure."""
+        return max([worker.memory_bytes for worker in self.workers if worker.memory_bytes is not None], default=None)

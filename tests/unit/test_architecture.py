@@ -1,6 +1,7 @@
 """The plan of the house as a test: what the pure core may import and may not call."""
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def _calls(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_core_imports_values_only(path: Path) -> None:
     assert set(_imports(ast.parse(path.read_text()))) <= PURE_IMPORTS
+
+
+def test_the_contract_of_the_core_names_all_of_it() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    core = next(each for each in contracts if each["name"] == "The core knows nothing of what is built on it")
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts[:2]) for path in CORE}
+
+    assert set(core["source_modules"]) == modules - {"scaler.__init__"}
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))

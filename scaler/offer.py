@@ -1,0 +1,69 @@
+"""What one worker offers each task type at a size: its slots, and how long a task takes, replays included. Pure."""
+
+import math
+
+from scaler.cache_curve import miss_ratio
+from scaler.capacity import Service
+from scaler.fleet import Fleet
+from scaler.model.common import Size
+from scaler.model.estimate import Estimate, Load
+
+POLLERS_HELD = 4
+"""Workflow task slots that idle sticky polls hold: concurrency is about cache − 4 (measured, sdk-core)."""
+
+
+class Offers:
+    """What one worker offers at every size, for one estimate of one fleet; what sizes share is worked out once."""
+
+    def __init__(self, estimate: Estimate, fleet: Fleet) -> None:
+        self._estimate = estimate
+        self._percentile = fleet.objective.percentile
+        self._objective_seconds = {load.task_type: fleet.objective_seconds(load.task_type) for load in estimate.loads}
+        self._miss_ratios: dict[int, float | None] = {}  # by how many runs all caches hold together
+        self.activity = self._activity(estimate.activity)
+
+    def workflow(self, size: Size) -> Service | None:
+        """What a worker offers workflow tasks; None while nobody knows how long one takes."""
+        workflow = self._estimate.workflow
+        if workflow is None:
+            return None
+        return self._service(workflow, self._workflow_seconds(workflow, size), self._workflow_slots(workflow, size))
+
+    def misses(self, size: Size) -> float | None:
+        """Share of workflow tasks that need a replay; None while nobody knows."""
+        workflow = self._estimate.workflow
+        if workflow is None or size.cache is None:
+            return None
+        capacity = size.workers * size.cache * self._estimate.memory.caches
+        if capacity not in self._miss_ratios:
+            self._miss_ratios[capacity] = miss_ratio(self._estimate.cache, workflow.arrivals_per_second, capacity)
+        return self._miss_ratios[capacity]
+
+    def _activity(self, activity: Load | None) -> Service | None:
+        """What a worker offers activities: the same at every size, since the cache does not touch them."""
+        if activity is None:
+            return None
+        return self._service(activity, activity.service_seconds, float(activity.slots_per_worker))
+
+    def _service(self, load: Load, task_seconds: float | None, slots: float) -> Service | None:
+        if task_seconds is None:
+            return None
+        return Service(
+            slots=slots,
+            task_seconds=task_seconds,
+            objective_seconds=self._objective_seconds[load.task_type],
+            percentile=self._percentile,
+            start_seconds=self._estimate.start_seconds,
+        )
+
+    def _workflow_seconds(self, workflow: Load, size: Size) -> float | None:
+        """Mean slot time of a workflow task with the replays that this size leads to."""
+        use, misses = self._estimate.cache, self.misses(size)
+        if misses is None or use.hit_seconds is None or use.replay_seconds is None:
+            return workflow.service_seconds
+        return use.hit_seconds + misses * use.replay_seconds
+
+    def _workflow_slots(self, workflow: Load, size: Size) -> float:
+        """Workflow tasks that one worker runs at a time; cores and a small cache hold them back."""
+        slots = min(float(workflow.slots_per_worker), self._estimate.workflow_cores or math.inf)
+        return max(1.0, slots if size.cache is None else min(slots, float(size.cache - POLLERS_HELD)))
