@@ -60,13 +60,15 @@ def draw(contrast: Contrast, path: Path) -> None:
 
 
 def _workers(ax: Axes, contrast: Contrast) -> None:
+    most = 1
     for name, color, side in contrast.sides:
         times, sizes = _times(side), [_NONE if each.size is None else each.size.workers for each in _seen(side)]
         serving = [each.ready for each in _seen(side)]
+        most = max(most, *serving)
         ax.step(times, serving, where="post", color=color, alpha=0.8, linewidth=1.1, linestyle=(0, (1, 1)))
         ax.step(times, sizes, where="post", color=color, linewidth=1.7, label=name)
     ax.set_title("Workers (N): set, and dotted those that serve")
-    ax.set_ylim(0, None)
+    ax.set_ylim(0, 1.3 * most)
     ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
