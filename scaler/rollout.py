@@ -30,7 +30,19 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     ready_new = any(worker.cache == size.cache for worker in situation.seen.ready)
     if not emergency and not situation.breaching and surge > 0 and not ready_new:
         return Stage(step=RolloutStep.SURGE, surge=surge)
-    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_batch(situation, old, surge))
+    useless = {worker.name for worker in old if worker.state is WorkerState.STARTING and _outgrows(worker, size)}
+    leaving = {*useless, *_batch(situation, old, surge)}
+    replaced = tuple(worker.name for worker in old if worker.name in leaving)
+    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=replaced)
+
+
+def _outgrows(worker: WorkerSeen, size: Size) -> bool:
+    """Whether a worker that still starts would come up with a larger cache than is safe.
+
+    It serves nothing yet; it would take over what those before it held, and fill and be killed before it ever told of
+    itself (seen in simulated crash loops, 25 s after the emergency).
+    """
+    return worker.cache is not None and size.cache is not None and worker.cache > size.cache
 
 
 def _old(situation: Situation, size: Size) -> list[WorkerSeen]:
@@ -51,7 +63,7 @@ def _ending(situation: Situation, size: Size) -> Stage:
     return Stage(step=RolloutStep.CONFIRM, surge=record.surge)
 
 
-def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str, ...]:
+def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> set[str]:
     """As many as the surge makes up for while it is ready; those about to be killed go in any case.
 
     Of those that only grow towards it, no more than leave half of the workers: who is left takes the others' workflows
@@ -60,8 +72,7 @@ def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> tuple[str
     ready = len(situation.seen.ready)
     room = max(0, max(surge, 1) - (len(situation.seen.live) - ready))
     going = situation.breaching[: max(ready // 2, len(situation.full))]
-    replaced = {worker.name for worker in (*going, *old[:room])}
-    return tuple(worker.name for worker in old if worker.name in replaced)
+    return {worker.name for worker in (*going, *old[:room])}
 
 
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
 """How many workers go at once when the cache size changes."""
 
+from dataclasses import replace
+
+from activities.joining import totals
 from scaler.model.common import Size
 from scaler.model.decision import Mode
 from scaler.model.memory import Operator
-from scaler.model.observation import ReplaySeen
+from scaler.model.observation import ReplaySeen, WorkerSeen, WorkerState
 from scaler.situation import EMERGENCY_FRACTION
 from tests.support.plausible import BASE_BYTES, Life, Step
 from tests.support.strategies import LIMIT_BYTES, declared
@@ -12,14 +15,20 @@ WORKERS, CACHE = 8, 100
 PER_SECOND = 20.0
 
 
-def _after_a_jump(fraction: float) -> Step:
-    """Eight workers with memory to spare, all of which suddenly use so much of their limit."""
+def _after_a_jump(fraction: float, starting: int = 0) -> Step:
+    """Eight workers with memory to spare, all of which suddenly use so much of their limit, but some that start."""
     life = Life(declared(workers={"min": WORKERS, "max": 16}), Size(WORKERS, CACHE), 2**18, ReplaySeen())
     for _ in range(4):
         life.tick(life.observe(PER_SECOND, 0.5), Operator())
     life.bytes_per_workflow = int((fraction * LIMIT_BYTES - BASE_BYTES) / (CACHE // 2)) + 1
-    life.tick(life.observe(PER_SECOND, 0.5), Operator())
+    seen = life.observe(PER_SECOND, 0.5)
+    rows = (*(_begun(worker) for worker in seen.workers[:starting]), *seen.workers[starting:])
+    life.tick(replace(seen, workers=rows, totals=totals(rows, 150.0)), Operator())
     return life.steps[-1]
+
+
+def _begun(worker: WorkerSeen) -> WorkerSeen:
+    return replace(worker, state=WorkerState.STARTING, cached=None, memory_bytes=BASE_BYTES, heartbeat_age_seconds=None)
 
 
 def _used(step: Step) -> int:
@@ -40,3 +49,12 @@ def test_workers_that_are_as_good_as_killed_all_go() -> None:
     assert step.decision.mode is Mode.EMERGENCY
     assert _used(step) >= EMERGENCY_FRACTION * LIMIT_BYTES
     assert len(step.decision.plan.replace) == WORKERS
+
+
+def test_workers_that_would_come_up_with_the_cache_that_kills_go_at_once() -> None:
+    """They serve nothing yet, and would take over what the others held."""
+    step = _after_a_jump(0.8, starting=3)
+
+    assert step.decision.mode is Mode.EMERGENCY
+    assert {"w-0", "w-1", "w-2"} < set(step.decision.plan.replace)
+    assert len(step.decision.plan.replace) <= 3 + (WORKERS - 3) // 2

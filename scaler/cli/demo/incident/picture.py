@@ -64,7 +64,7 @@ def _workers(ax: Axes, contrast: Contrast) -> None:
     for name, color, side in contrast.sides:
         times, sizes = _times(side), [_NONE if each.size is None else each.size.workers for each in _seen(side)]
         serving = [each.ready for each in _seen(side)]
-        most = max(most, *serving)
+        most = max([most, *serving])
         ax.step(times, serving, where="post", color=color, alpha=0.8, linewidth=1.1, linestyle=(0, (1, 1)))
         ax.step(times, sizes, where="post", color=color, linewidth=1.7, label=name)
     ax.set_title("Workers (N): set, and dotted those that serve")
