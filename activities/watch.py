@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from scaler.model.observation import ExitReason, Observation, Wake
+from scaler.model.observation import UNASKED, Observation, Wake
 from scaler.model.plan import WakeAt
-
-UNASKED = (ExitReason.OOM_KILLED, ExitReason.CRASHED, ExitReason.EVICTED)
 
 
 def crossed(wake: WakeAt, seen: Observation, since: datetime) -> frozenset[Wake]:

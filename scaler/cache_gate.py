@@ -6,7 +6,6 @@ A cut for safety is immediate. Everything else waits until it is calm, pays, and
 from dataclasses import dataclass
 from datetime import timedelta
 
-from scaler.demand import LEARNING_TIME
 from scaler.fleet import CACHE_FLOOR
 from scaler.judgement import unsettled
 from scaler.model.decision import Constraint, Reason
@@ -145,7 +144,7 @@ def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | No
         Constraint.NO_GAIN: not needed
         and (
             situation.late is not False
-            or any(load.watched < LEARNING_TIME for load in estimate.loads)
+            or situation.learning
             or changes >= MOST_CHANGES
             or (last is not None and situation.now - last < COOLDOWN)
         ),

@@ -15,7 +15,7 @@ from scaler.fleet import Fleet
 from scaler.freshness import HEARTBEAT, WORKER_MEMORY
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
-from scaler.model.memory import Level, MemoryPoint, WorkerMemory, second
+from scaler.model.memory import Level, MemoryPoint, WorkerMemory, whole_second
 from scaler.model.observation import ExitReason, Observation, WorkerExit
 
 POINT_LIFETIME = timedelta(hours=6)
@@ -54,7 +54,7 @@ def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
         bucket = _bucket(cached)
         point = highest.get(bucket)
         if point is None or used_bytes >= point.bytes:
-            highest[bucket] = MemoryPoint(cached, used_bytes, second(at))
+            highest[bucket] = MemoryPoint(cached, used_bytes, whole_second(at))
     fullest, growth = _growth(memory, seen)
     return replace(
         memory,
@@ -78,7 +78,7 @@ def memory_use(memory: WorkerMemory, seen: Observation, fleet: Fleet, now: datet
         if mean is not None
         else GUESSED_WORKFLOW_BYTES,
         largest_cached=max((point.cached for point in memory.points), default=0),
-        caches=max([worker.caches or 0 for worker in seen.workers], default=0) or fleet.workers.caches or 1,
+        caches=max((worker.caches or 0 for worker in seen.workers), default=0) or fleet.workers.caches or 1,
         limit_bytes=_smaller(seen.target.memory_limit_bytes, fleet.memory.limit),
         fullest_bytes=fullest,
         soonest_bytes=fullest + memory.growth_bytes_per_second * _reaction_seconds(fleet)

@@ -12,10 +12,9 @@ from scaler.fleet import Fleet
 from scaler.model.common import TaskType
 from scaler.model.estimate import Estimate
 from scaler.model.memory import Level, Memory
-from scaler.model.observation import ExitReason, Observation
+from scaler.model.observation import UNASKED, ExitReason, Observation
 from scaler.replay_cost import miss_share
 
-CRASHES = (ExitReason.CRASHED, ExitReason.EVICTED)
 EXITS_KNOWN = 8
 """Ends of workers are told for ten minutes; one older than so many others is known without being remembered."""
 
@@ -28,7 +27,7 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
     """What an observation says together with those before it."""
     if memory.decided_on is None or seen.observed_at > memory.decided_on:
         memory = _fed(seen, memory)
-    exits = [ended for ended in seen.exits if ended.reason in (ExitReason.OOM_KILLED, *CRASHES)]
+    exits = [ended for ended in seen.exits if ended.reason in UNASKED]
     known = memory.exits_known
     new = [ended for ended in exits if ended.at not in known and (len(known) < EXITS_KNOWN or ended.at > known[0])]
     estimate = Estimate(
@@ -44,7 +43,7 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
         starting=sum(total.workers - total.ready - total.draining - total.restarting for total in seen.totals),
         restarting=sum(total.restarting for total in seen.totals),
         new_oom_kills=tuple(ended for ended in new if ended.reason is ExitReason.OOM_KILLED),
-        new_crashes=sum(ended.reason in CRASHES for ended in new),
+        new_crashes=sum(ended.reason is not ExitReason.OOM_KILLED for ended in new),
     )
     latest = tuple(sorted({*known, *(ended.at for ended in exits)})[-EXITS_KNOWN:])
     return estimate, memory if latest == known else replace(memory, exits_known=latest)
@@ -63,5 +62,5 @@ def _fed(seen: Observation, memory: Memory) -> Memory:
 
 def _started(level: Level, seen: Observation) -> Level:
     """How long workers take to start: the slowest of those that are there, smoothed."""
-    took = max([each.started_in_seconds for each in seen.workers if each.started_in_seconds is not None], default=None)
+    took = max((each.started_in_seconds for each in seen.workers if each.started_in_seconds is not None), default=None)
     return demand.level_after(level, took, seen.observed_at, START_TIME)

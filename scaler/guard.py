@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from scaler.cache_gate import CacheChoice
-from scaler.capacity import UTILISATION_CAP
-from scaler.demand import LEARNING_TIME, level_after
+from scaler.capacity import BY_LOAD, UTILISATION_CAP
+from scaler.demand import level_after
 from scaler.judgement import in_vain
 from scaler.model.decision import Constraint, Reason
-from scaler.model.memory import Change, Recommendation, Turns, figure, second
+from scaler.model.memory import Change, Recommendation, Turns, figure, whole_second
 from scaler.situation import Situation
 
 HOLD_WINDOW = timedelta(minutes=10)
@@ -27,7 +27,6 @@ RISK_IN_STARTS = 3.0
 RECOMMENDATIONS_KEPT = 10
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
-BY_LOAD = (Constraint.ACTIVITY_LOAD, Constraint.WORKFLOW_TASK_LOAD)
 URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
 
@@ -111,7 +110,7 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
         return
     if not situation.all_fresh:
         yield Limit(current.workers, Constraint.MISSING_SIGNAL, Reason.HELD_BY_MISSING_SIGNAL)
-    if any(load.watched < LEARNING_TIME for load in estimate.loads):
+    if situation.learning:
         yield Limit(current.workers, Constraint.SCALE_IN_WINDOW, Reason.HELD_BY_LEARNING)
     if any(embargo.change is Change.SCALE_IN for embargo in situation.memory.embargoes):
         yield Limit(current.workers, Constraint.EMBARGO, Reason.HELD_BY_EMBARGO)
@@ -131,7 +130,7 @@ def _ceilings(situation: Situation, *, emergency: bool) -> Iterator[Limit]:
     why = in_vain(situation)
     if why is not None and situation.need.workers_bound is not Constraint.WORKFLOW_TASK_LOAD:
         yield Limit(current, Constraint.NO_GAIN, why)
-    if situation.need.workers_bound in BY_LOAD:
+    if situation.need.workers_bound in BY_LOAD.values():
         if situation.unproven:
             yield Limit(current, situation.need.workers_bound, Reason.HELD_BY_FIRST_RATES)
         if situation.within_margin:
@@ -186,7 +185,7 @@ def recommendations(situation: Situation) -> tuple[Recommendation, ...]:
     workers, now, window = situation.need.size.workers, situation.now, scale_in_window(situation)
     earlier = situation.memory.recommendations
     kept = [each for each in earlier if now - each.at <= window and each.workers > workers]
-    kept.append(Recommendation(second(now), workers))
+    kept.append(Recommendation(whole_second(now), workers))
     while len(kept) > RECOMMENDATIONS_KEPT:
         apart = [later.at - sooner.at for sooner, later in pairwise(kept)]
         nearest = apart.index(min(apart))

@@ -52,13 +52,11 @@ def unsettled(situation: Situation) -> bool:
     can't wait for the end of that. A cache fills slowly, and is watched for the whole time.
     """
     trial = situation.memory.trial
-    if trial is None:
-        return False
-    return trial.change is not Change.SCALE_IN or situation.now - trial.at < _settling(situation)
+    return trial is not None and not (trial.change is Change.SCALE_IN and _settled(trial, situation))
 
 
 def _made_late(trial: Trial, situation: Situation) -> bool:
-    if trial.late_before or not situation.late or situation.now - trial.at < _settling(situation):
+    if trial.late_before or not situation.late or not _settled(trial, situation):
         return False
     demand = sum(load.arrivals_per_second for load in situation.estimate.loads)
     return demand <= MORE_DEMAND * trial.arrivals_before
@@ -70,8 +68,8 @@ def _outgrew(trial: Trial, situation: Situation) -> bool:
     return fullest is not None and trial.predicted_bytes is not None and fullest > WORSE_MEMORY * trial.predicted_bytes
 
 
-def _settling(situation: Situation) -> timedelta:
-    return max(SETTLES, timedelta(seconds=3 * situation.estimate.start_seconds))
+def _settled(trial: Trial, situation: Situation) -> bool:
+    return situation.now - trial.at >= max(SETTLES, timedelta(seconds=3 * situation.estimate.start_seconds))
 
 
 def on_trial(situation: Situation, change: Change, after: Size) -> Trial:

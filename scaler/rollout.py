@@ -30,9 +30,8 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     ready_new = any(worker.cache == size.cache for worker in situation.seen.ready)
     if not emergency and not situation.breaching and surge > 0 and not ready_new:
         return Stage(step=RolloutStep.SURGE, surge=surge)
-    useless = {worker.name for worker in old if worker.state is WorkerState.STARTING and _outgrows(worker, size)}
-    leaving = {*useless, *_batch(situation, old, surge)}
-    replaced = tuple(worker.name for worker in old if worker.name in leaving)
+    batch = _batch(situation, old, surge)
+    replaced = tuple(worker.name for worker in old if worker.name in batch or _outgrows(worker, size))
     return Stage(step=RolloutStep.REPLACE, surge=surge, replace=replaced)
 
 
@@ -42,7 +41,9 @@ def _outgrows(worker: WorkerSeen, size: Size) -> bool:
     It serves nothing yet; it would take over what those before it held, and fill and be killed before it ever told of
     itself (seen in simulated crash loops, 25 s after the emergency).
     """
-    return worker.cache is not None and size.cache is not None and worker.cache > size.cache
+    if worker.state is not WorkerState.STARTING or worker.cache is None or size.cache is None:
+        return False
+    return worker.cache > size.cache
 
 
 def _old(situation: Situation, size: Size) -> list[WorkerSeen]:

@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from scaler import freshness
-from scaler.demand import FIRST_RATES
+from scaler.demand import FIRST_RATES, LEARNING_TIME
 from scaler.fleet import Fleet
 from scaler.model.common import Quality, Size
 from scaler.model.estimate import Estimate
@@ -165,8 +165,16 @@ class Situation:
     @cached_property
     def unproven(self) -> bool:
         """Whether the load is told by its first rates alone, while some workers serve and nothing waits or was late."""
-        young = any(load.watched < FIRST_RATES for load in self.estimate.loads)
-        return young and self.estimate.ready > 0 and not self._waits and self.late is False
+        return self._watched < FIRST_RATES and self.estimate.ready > 0 and not self._waits and self.late is False
+
+    @cached_property
+    def learning(self) -> bool:
+        """Whether arrivals were not watched for long enough to give anything up on their word."""
+        return self._watched < LEARNING_TIME
+
+    @cached_property
+    def _watched(self) -> timedelta:
+        return min((load.watched for load in self.estimate.loads), default=timedelta.max)
 
     @cached_property
     def _waits(self) -> bool:

@@ -14,12 +14,12 @@ from scaler.cli.status_tables import queue_table, worker_table
 from scaler.cli.tables import ALARM, WARNING, facts, mode_style
 from scaler.explain import headline
 from scaler.model.decision import Decision
-from scaler.model.observation import ExitReason, Observation, WorkerExit, WorkerTotals
+from scaler.model.observation import UNASKED, ExitReason, Observation, WorkerExit, WorkerTotals
 from scaler.model.record import StepOutcome
 from scaler.model.state import State
 
 ENDS_SHOWN = 5
-UNASKED = (ExitReason.OOM_KILLED, ExitReason.CRASHED, ExitReason.EVICTED, ExitReason.KILLED)
+TOLD_ENDS = (*UNASKED, ExitReason.KILLED)
 
 Fact = tuple[str, str | Text]
 
@@ -170,7 +170,7 @@ def _times(state: State, now: datetime) -> str:
 
 
 def _wrong(seen: Observation, now: datetime) -> Iterator[Fact]:
-    unasked = sorted((end for end in seen.exits if end.reason in UNASKED), key=lambda end: end.at, reverse=True)
+    unasked = sorted((end for end in seen.exits if end.reason in TOLD_ENDS), key=lambda end: end.at, reverse=True)
     for end in unasked[:ENDS_SHOWN]:
         yield "ended", Text(_end(end, now), style=ALARM)
     if len(unasked) > ENDS_SHOWN:

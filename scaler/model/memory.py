@@ -11,7 +11,7 @@ def figure(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def second(at: datetime) -> datetime:
+def whole_second(at: datetime) -> datetime:
     """A moment without its fraction: microseconds are a third of its length on the wire."""
     return at.replace(microsecond=0)
 
@@ -192,9 +192,7 @@ class Memory:
     activity: Demand = field(default_factory=Demand)
     worker: WorkerMemory = field(default_factory=WorkerMemory)
     start_seconds: Level = Level()
-    exits_known: tuple[
-        datetime, ...
-    ] = ()  # when workers died of themselves, as far as it counted already; oldest first
+    exits_known: tuple[datetime, ...] = ()  # when workers died, as far as it counted already; oldest first
     recommendations: tuple[Recommendation, ...] = ()
     good_since: datetime | None = None  # from when on latency has been inside the objective
     foreign_since: datetime | None = None

@@ -155,6 +155,10 @@ class ExitReason(TolerantEnum):
     UNKNOWN = "unknown"
 
 
+UNASKED = (ExitReason.OOM_KILLED, ExitReason.CRASHED, ExitReason.EVICTED)
+"""Ends that nobody asked for: lost capacity."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExit:
     """The end of one worker process. Targets report each for ten minutes, so a lost observation loses none."""
