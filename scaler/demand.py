@@ -56,6 +56,8 @@ SHORTEST_GROWTH, LONGEST_GROWTH = timedelta(seconds=4), timedelta(seconds=90)
 SILENT_MARGIN = 1.5
 """Slots taken for occupied, against their mean number, where no worker tells."""
 
+FIRST_BEAT_SECONDS = freshness.HEARTBEAT.fresh.total_seconds()
+
 DEFAULT_SLOTS = 100
 """What the SDKs give a worker that says nothing else."""
 
@@ -174,7 +176,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         schedule_to_start_seconds=max(waits, default=None),
         done_per_second=done_per_second(seen, task_type),
         busy_slots=busy or 0,
-        busy_known=seen.all_beat or (silent and sampled),
+        busy_known=seen.all_beat or (sampled and _never_beat(seen)),
         slots_per_worker=_slots_per_worker(seen, fleet, task_type),
         rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
         watched=moment.now - demand.since if demand.since is not None else timedelta(0),
@@ -211,6 +213,14 @@ def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
     if task_type is TaskType.WORKFLOW:
         return sum(total.workflow_slots_used for total in seen.totals)
     return sum(total.activity_slots_used for total in seen.totals)
+
+
+def _never_beat(seen: Observation) -> bool:
+    """Whether no worker tells of itself although one has had the time to: it never will.
+
+    Where all are young, as after a rollout, they may be as busy as they like before the first one beats.
+    """
+    return not seen.any_beats and any(worker.age_seconds > FIRST_BEAT_SECONDS for worker in seen.ready)
 
 
 def _all_busy_slots(seen: Observation, task_type: TaskType) -> int | None:

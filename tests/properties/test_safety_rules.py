@@ -354,6 +354,7 @@ def test_crashes_are_lost_capacity_not_demand(taken: list[Step]) -> None:
             plausible.stale_queue,
             plausible.missing_queue,
             plausible.silent_worker,
+            plausible.unbeaten_workers,
             plausible.unknown_memory,
             plausible.old_target,
         ]
@@ -362,6 +363,18 @@ def test_crashes_are_lost_capacity_not_demand(taken: list[Step]) -> None:
 def test_missing_is_not_zero(taken: list[Step]) -> None:
     for step in taken:
         missing_is_not_zero(step)
+
+
+@pytest.mark.parametrize(("age_seconds", "scales_in"), [(40.0, False), (400.0, True)])
+def test_workers_that_have_not_told_of_themselves_may_be_busy_unless_they_never_tell(
+    age_seconds: float, *, scales_in: bool
+) -> None:
+    life = idle_life(workers=10, cache=200)
+    life.tick(life.observe(30.0, 0.5), Operator())
+    for _ in range(80):
+        life.tick(plausible.unbeaten_workers(life.observe(0.5, 0.5), life.now, age_seconds), Operator())
+
+    assert (life.size.workers < 10) == scales_in
 
 
 @given(lives(plausible.busy_slots))

@@ -190,6 +190,23 @@ def silent_worker(seen: Observation, _: datetime) -> Observation:
     return _rows(seen, lambda index, row: replace(row, heartbeat_age_seconds=400.0) if index == 0 else row)
 
 
+def unbeaten_workers(seen: Observation, _: datetime, age_seconds: float = 40.0) -> Observation:
+    """No worker has told of itself yet: all were replaced not long ago."""
+
+    def unbeaten(row: WorkerSeen) -> WorkerSeen:
+        return WorkerSeen(
+            name=row.name,
+            state=row.state,
+            age_seconds=age_seconds,
+            cache=row.cache,
+            version=row.version,
+            memory_bytes=row.memory_bytes,
+            memory_age_seconds=row.memory_age_seconds,
+        )
+
+    return _rows(seen, lambda _, row: unbeaten(row))
+
+
 def unknown_memory(seen: Observation, _: datetime) -> Observation:
     """One worker's memory is not known."""
     return _rows(
@@ -267,6 +284,7 @@ MISHAPS: tuple[Mishap, ...] = (
     stale_queue,
     missing_queue,
     silent_worker,
+    unbeaten_workers,
     unknown_memory,
     restarting_worker,
     crash,
@@ -319,4 +337,12 @@ def lives(draw: st.DrawFn, *mishaps: Mishap) -> list[Step]:
     return life.steps
 
 
-_NEEDS_WORKERS = (mixed_caches, full_worker, busy_slots, silent_worker, unknown_memory, restarting_worker)
+_NEEDS_WORKERS = (
+    mixed_caches,
+    full_worker,
+    busy_slots,
+    silent_worker,
+    unbeaten_workers,
+    unknown_memory,
+    restarting_worker,
+)
