@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from scaler.fleet import CACHE_FLOOR
 from scaler.judgement import unsettled
+from scaler.model.common import TaskType
 from scaler.model.decision import Constraint, Reason
 from scaler.model.memory import Change
 from scaler.situation import Situation
@@ -85,8 +86,23 @@ def _emergency(situation: Situation, alarms: tuple[Reason, ...]) -> CacheChoice:
         why = Reason.POISON_WORKFLOW if situation.poisoned else Reason.AT_CACHE_FLOOR
         return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*alarms, why))
     safe = need.safe_cache if need.safe_cache is not None else current
-    cut = max(floor, min(safe, int(current * EMERGENCY_CUT)))
+    cut = max(floor, min(safe, int(current * EMERGENCY_CUT), _half_of_given(situation, current)))
     return CacheChoice(cache=cut, bound=Constraint.MEMORY, emergency=True, reasons=(*alarms, Reason.CACHE_CUT))
+
+
+def _half_of_given(situation: Situation, current: int) -> int:
+    """Half of the runs that the fullest worker can have been given since its start; `current` where that says nothing.
+
+    Before workers tell of their caches nothing else bounds what filled one: cut by steps instead, each of the next two
+    sizes killed a whole fleet as it came up (seen in simulated crash loops).
+    """
+    if situation.estimate.memory.measured or not situation.breaching:
+        return current
+    given_per_second = sum(
+        load.arrivals_per_second for load in situation.estimate.loads if load.task_type is TaskType.WORKFLOW
+    )
+    runs = given_per_second * situation.breaching[0].age_seconds / max(len(situation.seen.ready), 1)
+    return int(runs / 2) if runs else current
 
 
 def _failed_rollout(situation: Situation) -> CacheChoice | None:

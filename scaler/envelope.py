@@ -39,6 +39,9 @@ its memory then counts as its workflows', which errs on the safe side."""
 OOM_FACTOR = 1.2
 """A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
 
+MOST_GROWN = 0.1
+"""Part of its memory that a worker may have gained since it told what it has cached."""
+
 REACTION_SECONDS = 10.0
 GROWTH_TIME = timedelta(seconds=20)
 """As long as growth is projected ahead: an average over longer knows of a filling worker when it is too late."""
@@ -50,12 +53,12 @@ def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
     activities = fed_fit(memory.activities, seen)
     oldest = seen.observed_at - POINT_LIFETIME
     highest = {_bucket(point.cached): point for point in memory.points if point.at > oldest}
-    for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities)), *_killed(seen)):
+    fullest, growth = _growth(memory, seen)
+    for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities), growth), *_killed(seen)):
         bucket = _bucket(cached)
         point = highest.get(bucket)
         if point is None or used_bytes >= point.bytes:
             highest[bucket] = MemoryPoint(cached, used_bytes, whole_second(at))
-    fullest, growth = _growth(memory, seen)
     return replace(
         memory,
         points=tuple(highest[bucket] for bucket in sorted(highest)),
@@ -114,12 +117,18 @@ Used = tuple[int, int, datetime]
 """How many workflows were cached, how many bytes a worker used with them, and when."""
 
 
-def _live(seen: Observation, bytes_each: float) -> Iterator[Used]:
-    """Warm workers as they would be with all their activity slots in use."""
+def _live(seen: Observation, bytes_each: float, growth_bytes_per_second: float) -> Iterator[Used]:
+    """Warm workers as they would be with all their activity slots in use.
+
+    What one had cached when it told is not what fills it now, if memory has grown much since (seen: workers that gained
+    1.4 GiB between two beats passed for nearly empty ones, and a cache that killed for one that is safe).
+    """
     fresh_seconds = HEARTBEAT.fresh.total_seconds()
     for worker in seen.ready:
         cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
         if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
+            continue
+        if growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
             continue
         free = max((worker.activity_slots or 0) - (worker.activity_slots_used or 0), 0)
         yield cached, int(used_bytes + free * bytes_each), seen.observed_at

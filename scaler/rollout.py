@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scaler.model.common import Size
 from scaler.model.observation import WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
-from scaler.situation import Situation
+from scaler.situation import EMERGENCY_FRACTION, Situation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +30,8 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     ready_new = any(worker.cache == size.cache for worker in situation.seen.ready)
     if not emergency and not situation.breaching and surge > 0 and not ready_new:
         return Stage(step=RolloutStep.SURGE, surge=surge)
-    batch = _batch(situation, old, surge)
-    replaced = tuple(worker.name for worker in old if worker.name in batch or _outgrows(worker, size))
-    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=replaced)
+    leaving = _leaving(situation, old, [worker for worker in old if _outgrows(worker, size)])
+    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=leaving)
 
 
 def _outgrows(worker: WorkerSeen, size: Size) -> bool:
@@ -64,16 +63,38 @@ def _ending(situation: Situation, size: Size) -> Stage:
     return Stage(step=RolloutStep.CONFIRM, surge=record.surge)
 
 
-def _batch(situation: Situation, old: list[WorkerSeen], surge: int) -> set[str]:
+def _leaving(situation: Situation, old: list[WorkerSeen], outgrowing: list[WorkerSeen]) -> tuple[str, ...]:
     """As many as the surge makes up for while it is ready; those about to be killed go in any case.
 
     Of those that only grow towards it, no more than leave half of the workers: who is left takes the others' workflows
-    over, and fills within seconds (seen: four went at once, and the fifth was killed).
+    over, and fills within seconds (seen: four went at once, and the fifth was killed). Where who is left would not last
+    either, all go: to be drained is better than to be killed (seen: of ten in two halves five were killed, else none).
     """
-    ready = len(situation.seen.ready)
-    room = max(0, max(surge, 1) - (len(situation.seen.live) - ready))
-    going = situation.breaching[: max(ready // 2, len(situation.full))]
-    return {worker.name for worker in (*going, *old[:room])}
+    ready = situation.seen.ready
+    urgent = situation.breaching[: max(len(ready) // 2, len(situation.full))]
+    urgent_names = {worker.name for worker in urgent}
+    staying = [worker for worker in ready if worker.name not in urgent_names]
+    if urgent and not _last(situation, staying):
+        # A whole fleet that starts shares the load as this one did; a few that start would fill one after the other.
+        going = [*ready, *(outgrowing if len(outgrowing) < len(ready) else ())]
+    else:
+        room = max(0, max(situation.surge, 1) - (len(situation.seen.live) - len(ready)))
+        going = [*urgent, *old[:room], *(outgrowing if staying else ())]
+    names = {worker.name for worker in going}
+    return tuple(worker.name for worker in old if worker.name in names)
+
+
+def _last(situation: Situation, staying: list[WorkerSeen]) -> bool:
+    """Whether these have room for what all serve, as fast as all have filled since their start, until one starts."""
+    memory = situation.estimate.memory
+    limit_bytes, empty_bytes = EMERGENCY_FRACTION * (memory.limit_bytes or 0), memory.corners[0].bytes
+    room_bytes = sum(limit_bytes - (worker.memory_bytes or 0) for worker in staying)
+    bytes_per_second = sum(
+        max((worker.memory_bytes or 0) - empty_bytes, 0) / worker.age_seconds
+        for worker in situation.seen.ready
+        if worker.age_seconds
+    )
+    return room_bytes >= bytes_per_second * situation.estimate.start_seconds
 
 
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:

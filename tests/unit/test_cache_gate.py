@@ -1,4 +1,7 @@
-"""When a cache is raised: once the load is known, and not while another change has yet to show what it does."""
+"""When a cache is raised, and how far it is cut before anything is known.
+
+Raised once the load is known, and not while another change has yet to show what it does.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,11 +11,11 @@ import pytest
 
 from scaler.demand import LEARNING_TIME
 from scaler.model.common import Quality, Size
-from scaler.model.decision import Reason
+from scaler.model.decision import Mode, Reason
 from scaler.model.memory import Change, Operator, Trial
 from scaler.model.observation import ReplaySeen
-from tests.support.plausible import TICK, Life, Step
-from tests.support.strategies import declared
+from tests.support.plausible import TICK, Life, Step, unbeaten_workers
+from tests.support.strategies import LIMIT_BYTES, declared
 
 TICKS = 16
 Watched = Callable[[datetime], Trial | None]
@@ -76,3 +79,17 @@ def test_a_settled_scale_in_does_not_keep_a_cache_small() -> None:
 )
 def test_a_change_that_has_yet_to_show_what_it_does_comes_first(change: Change, ago: timedelta) -> None:
     assert _raised(_made(change, ago)) is None
+
+
+def test_a_cache_that_filled_before_anybody_told_of_it_is_cut_to_what_it_can_have_been_given() -> None:
+    """Where nothing is known but that it is full, seven tenths of a thousand would be as deadly as a thousand."""
+    life = Life(declared(workers={"min": 1, "max": 20}), Size(10, 1000), 2**18, ReplaySeen())
+    for fraction in (0.3, 0.6, 0.95):
+        seen = unbeaten_workers(life.observe(20.0, 0.0), life.now, age_seconds=45.0)
+        full = tuple(replace(worker, memory_bytes=int(fraction * LIMIT_BYTES)) for worker in seen.workers)
+        life.tick(replace(seen, workers=full), Operator())
+
+    given_to_each = 20.0 * 45.0 / 10
+    assert life.steps[-1].decision.mode is Mode.EMERGENCY
+    assert life.size.cache is not None
+    assert given_to_each / 4 <= life.size.cache <= given_to_each
