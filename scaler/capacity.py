@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from scaler.demand import LARGEST_MARGIN, SURPRISE_HORIZON
 from scaler.model.common import TaskType
@@ -31,84 +32,105 @@ SHORTEST_DRAIN_SECONDS = 5.0
 MOST_WORKERS = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Service:
-    """What one worker offers a task type, and what is asked of it."""
+    """What one worker offers a task type."""
 
-    slots: float  # tasks of this type that one worker runs at a time
+    slots: float  # tasks of this type that it runs at a time
     task_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked for one task type; what is the same for all sizes is worked out once."""
+
+    load: Load
     objective_seconds: float
     percentile: float
     start_seconds: float  # until a new worker takes tasks
 
-    def stream(self, load: Load) -> Stream:
+    def stream(self, task_seconds: float) -> Stream:
         """The tasks as they may come before more workers could be there.
 
-        The margin is of a fixed horizon; what comes within a longer start is as uncertain as a random walk's end. Of
-        tasks that take longer than it takes to react, only a part can be under way by then.
+        Of tasks that take longer than it takes to react, only a part can be under way by then.
         """
-        horizon_seconds = max(self.start_seconds, HORIZON_SECONDS)
-        ahead = math.sqrt(horizon_seconds / HORIZON_SECONDS)
-        largest_per_second = max(LARGEST_MARGIN * load.arrivals_per_second, load.margin_per_second)
-        reaction_seconds = REACTION_HORIZONS * horizon_seconds
-        begun = reaction_seconds / max(self.task_seconds, reaction_seconds)
-        margin_per_second = begun * min(ahead * load.margin_per_second, largest_per_second)
+        begun = self._reaction_seconds / max(task_seconds, self._reaction_seconds)
         return Stream(
-            arrivals_per_second=load.arrivals_per_second + margin_per_second,
-            service_seconds=self.task_seconds,
-            variability=max(1.0, (1 + load.service_scv) / 2),
+            arrivals_per_second=self.load.arrivals_per_second + begun * self._margin_per_second,
+            service_seconds=task_seconds,
+            variability=self._variability,
         )
 
+    @cached_property
+    def _margin_per_second(self) -> float:
+        """The margin is of a fixed horizon; what comes within a longer start is as uncertain as a random walk's end."""
+        ahead = math.sqrt(self._horizon_seconds / HORIZON_SECONDS)
+        largest = max(LARGEST_MARGIN * self.load.arrivals_per_second, self.load.margin_per_second)
+        return min(ahead * self.load.margin_per_second, largest)
 
-def workers_needed(load: Load, service: Service) -> tuple[int, Constraint]:
+    @cached_property
+    def _horizon_seconds(self) -> float:
+        return max(self.start_seconds, HORIZON_SECONDS)
+
+    @cached_property
+    def _reaction_seconds(self) -> float:
+        return REACTION_HORIZONS * self._horizon_seconds
+
+    @cached_property
+    def _variability(self) -> float:
+        return max(1.0, (1 + self.load.service_scv) / 2)
+
+    @cached_property
+    def backlog_per_second(self) -> float:
+        """Tasks a second that get the backlog done in time, what is added until new workers take part included."""
+        if not self.load.backlog_tasks:
+            return 0.0
+        drain_seconds = max(DRAIN_IN_OBJECTIVES * self.objective_seconds, SHORTEST_DRAIN_SECONDS, self.start_seconds)
+        growing = max(self.load.backlog_growth_per_second, 0.0) * self.start_seconds
+        return (self.load.backlog_tasks + growing) / drain_seconds
+
+    @cached_property
+    def utilisation_cap(self) -> float:
+        """The cap for the objective's percentile of the tasks.
+
+        The tail of a wait is exponential in the spare capacity: for the same wait so much of it is needed as the
+        logarithm of what may be late.
+        """
+        stricter = math.log(1 - self.percentile / 100) / math.log(1 - USUAL_PERCENTILE / 100)
+        cap = 1 - (1 - UTILISATION_CAP[self.load.task_type]) * stricter
+        return min(max(cap, LOWEST_CAP), HIGHEST_CAP)
+
+
+def workers_needed(asked: Asked, service: Service) -> tuple[int, Constraint]:
     """The fewest workers that keep the objective and get the backlog done, and which of the two asks for them."""
-    stream = service.stream(load)
-    arriving, backlog = stream.erlangs, backlog_erlangs(load, service)
-    erlangs = arriving + backlog
+    stream = asked.stream(service.task_seconds)
+    arriving, backlog = stream.erlangs, asked.backlog_per_second * service.task_seconds
+    erlangs, by_load = arriving + backlog, BY_LOAD[asked.load.task_type]
     if erlangs <= 0:
-        return 0, BY_LOAD[load.task_type]
-    fewest = math.ceil(erlangs / (service.slots * _utilisation_cap(load.task_type, service.percentile)) - 1e-9)
-    workers = _enough(stream, service, max(fewest, 1))
-    return workers, Constraint.BACKLOG if backlog > arriving else BY_LOAD[load.task_type]
+        return 0, by_load
+    fewest = math.ceil(erlangs / (service.slots * asked.utilisation_cap) - 1e-9)
+    workers = _enough(stream, asked, service, max(fewest, 1))
+    return workers, Constraint.BACKLOG if backlog > arriving else by_load
 
 
-def _utilisation_cap(task_type: TaskType, percentile: float) -> float:
-    """The cap for a percentile of the tasks.
-
-    The tail of a wait is exponential in the spare capacity: for the same wait so much of it is needed as the logarithm
-    of what may be late.
-    """
-    stricter = math.log(1 - percentile / 100) / math.log(1 - USUAL_PERCENTILE / 100)
-    return min(max(1 - (1 - UTILISATION_CAP[task_type]) * stricter, LOWEST_CAP), HIGHEST_CAP)
-
-
-def backlog_erlangs(load: Load, service: Service) -> float:
-    """Slots that get the backlog done in time, what is added until new workers take part included."""
-    if not load.backlog_tasks:
-        return 0.0
-    drain_seconds = max(DRAIN_IN_OBJECTIVES * service.objective_seconds, SHORTEST_DRAIN_SECONDS, service.start_seconds)
-    growing = max(load.backlog_growth_per_second, 0.0) * service.start_seconds
-    return (load.backlog_tasks + growing) * service.task_seconds / drain_seconds
-
-
-def predicted_wait(load: Load, service: Service, workers: int) -> float:
+def predicted_wait(asked: Asked, service: Service, workers: int) -> float:
     """The objective's percentile of the time a task waits; infinite where the workers can't keep up."""
-    return wait_seconds(_servers(workers, service), service.stream(load), service.percentile)
+    return wait_seconds(_servers(workers, service), asked.stream(service.task_seconds), asked.percentile)
 
 
-def _enough(stream: Stream, service: Service, fewest: int) -> int:
+def _enough(stream: Stream, asked: Asked, service: Service, fewest: int) -> int:
     """The fewest workers from `fewest` on whose wait is inside the objective; the wait falls with each more."""
+
+    def keeps(workers: int) -> bool:
+        return wait_seconds(_servers(workers, service), stream, asked.percentile) <= asked.objective_seconds
+
     below, enough = fewest - 1, fewest
-    while not _keeps(stream, service, enough) and enough < MOST_WORKERS:
+    while not keeps(enough) and enough < MOST_WORKERS:
         below, enough = enough, min(enough + max(1, enough - fewest + 1), MOST_WORKERS)
     while enough - below > 1:
         middle = (below + enough) // 2
-        below, enough = (below, middle) if _keeps(stream, service, middle) else (middle, enough)
+        below, enough = (below, middle) if keeps(middle) else (middle, enough)
     return enough
-
-
-def _keeps(stream: Stream, service: Service, workers: int) -> bool:
-    return wait_seconds(_servers(workers, service), stream, service.percentile) <= service.objective_seconds
 
 
 def _servers(workers: int, service: Service) -> int:

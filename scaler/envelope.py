@@ -52,10 +52,11 @@ def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
     memory = _of_present_code(memory, seen)
     activities = fed_fit(memory.activities, seen)
     oldest = seen.observed_at - POINT_LIFETIME
-    highest = {_bucket(point.cached): point for point in memory.points if point.at > oldest}
+    # One bucket for each doubling of what is cached.
+    highest = {point.cached.bit_length(): point for point in memory.points if point.at > oldest}
     fullest, growth = _growth(memory, seen)
     for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities), growth), *_killed(seen)):
-        bucket = _bucket(cached)
+        bucket = cached.bit_length()
         point = highest.get(bucket)
         if point is None or used_bytes >= point.bytes:
             highest[bucket] = MemoryPoint(cached, used_bytes, whole_second(at))
@@ -108,11 +109,6 @@ def _of_present_code(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
     return replace(memory, version=version, points=points if memory.version else memory.points)
 
 
-def _bucket(cached: int) -> int:
-    """One bucket for each doubling."""
-    return cached.bit_length()
-
-
 Used = tuple[int, int, datetime]
 """How many workflows were cached, how many bytes a worker used with them, and when."""
 
@@ -130,8 +126,8 @@ def _live(seen: Observation, bytes_each: float, growth_bytes_per_second: float) 
             continue
         if growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
             continue
-        free = max((worker.activity_slots or 0) - (worker.activity_slots_used or 0), 0)
-        yield cached, int(used_bytes + free * bytes_each), seen.observed_at
+        free = (worker.activity_slots or 0) - (worker.activity_slots_used or 0)
+        yield cached, int(used_bytes + free * bytes_each) if free > 0 else used_bytes, seen.observed_at
 
 
 def _killed(seen: Observation) -> Iterator[Used]:

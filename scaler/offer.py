@@ -4,7 +4,6 @@ import math
 
 from scaler.cache_curve import miss_ratio
 from scaler.capacity import Service
-from scaler.fleet import Fleet
 from scaler.model.common import Size
 from scaler.model.estimate import Estimate, Load
 
@@ -13,21 +12,20 @@ POLLERS_HELD = 4
 
 
 class Offers:
-    """What one worker offers at every size, for one estimate of one fleet; what sizes share is worked out once."""
+    """What one worker offers at every size, for one estimate; what sizes share is worked out once."""
 
-    def __init__(self, estimate: Estimate, fleet: Fleet) -> None:
+    def __init__(self, estimate: Estimate) -> None:
         self._estimate = estimate
-        self._percentile = fleet.objective.percentile
-        self._objective_seconds = {load.task_type: fleet.objective_seconds(load.task_type) for load in estimate.loads}
         self._miss_ratios: dict[int, float | None] = {}  # by how many runs all caches hold together
-        self.activity = self._activity(estimate.activity)
+        self.activity = _activity(estimate.activity)
 
     def workflow(self, size: Size) -> Service | None:
         """What a worker offers workflow tasks; None while nobody knows how long one takes."""
         workflow = self._estimate.workflow
         if workflow is None:
             return None
-        return self._service(workflow, self._workflow_seconds(workflow, size), self._workflow_slots(workflow, size))
+        task_seconds = self._workflow_seconds(workflow, size)
+        return None if task_seconds is None else Service(self._workflow_slots(workflow, size), task_seconds)
 
     def misses(self, size: Size) -> float | None:
         """Share of workflow tasks that need a replay; None while nobody knows."""
@@ -38,23 +36,6 @@ class Offers:
         if capacity not in self._miss_ratios:
             self._miss_ratios[capacity] = miss_ratio(self._estimate.cache, workflow.arrivals_per_second, capacity)
         return self._miss_ratios[capacity]
-
-    def _activity(self, activity: Load | None) -> Service | None:
-        """What a worker offers activities: the same at every size, since the cache does not touch them."""
-        if activity is None:
-            return None
-        return self._service(activity, activity.service_seconds, float(activity.slots_per_worker))
-
-    def _service(self, load: Load, task_seconds: float | None, slots: float) -> Service | None:
-        if task_seconds is None:
-            return None
-        return Service(
-            slots=slots,
-            task_seconds=task_seconds,
-            objective_seconds=self._objective_seconds[load.task_type],
-            percentile=self._percentile,
-            start_seconds=self._estimate.start_seconds,
-        )
 
     def _workflow_seconds(self, workflow: Load, size: Size) -> float | None:
         """Mean slot time of a workflow task with the replays that this size leads to."""
@@ -67,3 +48,10 @@ class Offers:
         """Workflow tasks that one worker runs at a time; cores and a small cache hold them back."""
         slots = min(float(workflow.slots_per_worker), self._estimate.workflow_cores or math.inf)
         return max(1.0, slots if size.cache is None else min(slots, float(size.cache - POLLERS_HELD)))
+
+
+def _activity(activity: Load | None) -> Service | None:
+    """What a worker offers activities: the same at every size, since the cache does not touch them."""
+    if activity is None or activity.service_seconds is None:
+        return None
+    return Service(float(activity.slots_per_worker), activity.service_seconds)

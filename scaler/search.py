@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scaler.capacity import Service, predicted_wait, workers_needed
+from scaler.capacity import Asked, Service, predicted_wait, workers_needed
 from scaler.fleet import CACHE_FLOOR, Fleet
 from scaler.model.common import Size
 from scaler.model.decision import Alternative, Constraint, Prediction
@@ -72,10 +72,21 @@ class Search:
         self._estimate = estimate
         self._fleet = fleet
         self._current = current
-        self._offers = offers or Offers(estimate, fleet)
+        self._offers = offers or Offers(estimate)
+        self._workflow, self._activity = self._asked(estimate.workflow), self._asked(estimate.activity)
         # The cache does not touch activities, so this is the same for every size.
-        nobody, activity = (0, Constraint.WORKERS_MIN), estimate.activity
-        self._for_activities = self._workers_for(activity, self._offers.activity) if activity else nobody
+        nobody = (0, Constraint.WORKERS_MIN)
+        self._for_activities = self._workers_for(self._activity, self._offers.activity) if self._activity else nobody
+
+    def _asked(self, load: Load | None) -> Asked | None:
+        if load is None:
+            return None
+        return Asked(
+            load=load,
+            objective_seconds=self._fleet.objective_seconds(load.task_type),
+            percentile=self._fleet.objective.percentile,
+            start_seconds=self._estimate.start_seconds,
+        )
 
     def with_margins(self, part: float) -> "Search":
         """The same with so much of each load's margin, which changes nothing of what a worker offers."""
@@ -110,7 +121,7 @@ class Search:
             near: A count from which to look, if one is known to be close.
 
         """
-        floor, workflow = self._for_activities, self._estimate.workflow
+        floor, workflow = self._for_activities, self._workflow
         best = floor
         if workflow is not None:
             workers = max(near or self._current.workers, floor[0], 1)
@@ -125,14 +136,14 @@ class Search:
 
     def predict(self, size: Size) -> Prediction:
         """What a size is expected to do."""
-        workflow, activity, memory = self._estimate.workflow, self._estimate.activity, self._estimate.memory
+        activity, memory = self._estimate.activity, self._estimate.memory
         utilisation = None
         if activity is not None and activity.erlangs is not None and size.workers:
             utilisation = activity.erlangs / (size.workers * activity.slots_per_worker)
         return Prediction(
             size=size,
-            workflow_task_seconds=_wait_seconds(workflow, self._offers.workflow(size), size.workers),
-            activity_seconds=_wait_seconds(activity, self._offers.activity, size.workers),
+            workflow_task_seconds=_wait_seconds(self._workflow, self._offers.workflow(size), size.workers),
+            activity_seconds=_wait_seconds(self._activity, self._offers.activity, size.workers),
             memory_bytes=int(memory.predicted_bytes(size.cache)) if size.cache is not None else None,
             miss_ratio=self._offers.misses(size),
             cost_per_hour=self._cost(size),
@@ -175,9 +186,9 @@ class Search:
             changing = (surge_hours + CHANGE_WORKERS * size.workers) / PAYBACK_HOURS
         return price * (size.workers + replaying + changing)
 
-    def _workers_for(self, load: Load, service: Service | None) -> tuple[int, Constraint]:
+    def _workers_for(self, asked: Asked, service: Service | None) -> tuple[int, Constraint]:
         """Workers for one task type, each of which offers so much; None where nobody knows."""
-        return workers_needed(load, service) if service is not None else self._unmeasured(load)
+        return workers_needed(asked, service) if service is not None else self._unmeasured(asked.load)
 
     def _unmeasured(self, load: Load) -> tuple[int, Constraint]:
         """Work that waits but was never measured: one worker to wake on, then one more while it stays."""
@@ -207,11 +218,11 @@ class Search:
             yield Alternative(predicted=self.predict(Size(workers, larger)), against=bounds.bound)
 
 
-def _wait_seconds(load: Load | None, service: Service | None, workers: int) -> float | None:
+def _wait_seconds(asked: Asked | None, service: Service | None, workers: int) -> float | None:
     """How long a task waits; None while nobody knows, and where it is without end."""
-    if load is None or service is None:
+    if asked is None or service is None:
         return None
-    wait = predicted_wait(load, service, workers)
+    wait = predicted_wait(asked, service, workers)
     return wait if math.isfinite(wait) else None
 
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from scaler.capacity import UTILISATION_CAP, Service, workers_needed
+from scaler.capacity import UTILISATION_CAP, Asked, Service, workers_needed
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 
-SERVICE = Service(slots=10, task_seconds=2.0, objective_seconds=1.0, percentile=95.0, start_seconds=20.0)
+SERVICE = Service(slots=10, task_seconds=2.0)
 LOAD = Load(
     task_type=TaskType.ACTIVITY,
     arrivals_per_second=100.0,
@@ -30,11 +30,15 @@ LOAD = Load(
 )
 
 
+def _workers(load: Load = LOAD, task_seconds: float = SERVICE.task_seconds, percentile: float = 95.0) -> int:
+    asked = Asked(load=load, objective_seconds=1.0, percentile=percentile, start_seconds=20.0)
+    return workers_needed(asked, replace(SERVICE, task_seconds=task_seconds))[0]
+
+
 def _room(task_seconds: float) -> float:
     """Workers beyond those that the load itself keeps busy, as a part of them."""
-    service = replace(SERVICE, task_seconds=task_seconds)
-    busy = LOAD.arrivals_per_second * task_seconds / service.slots
-    return workers_needed(LOAD, service)[0] / busy - 1
+    busy = LOAD.arrivals_per_second * task_seconds / SERVICE.slots
+    return _workers(task_seconds=task_seconds) / busy - 1
 
 
 def test_tasks_that_end_within_a_reaction_need_room_for_the_whole_margin() -> None:
@@ -44,8 +48,8 @@ def test_tasks_that_end_within_a_reaction_need_room_for_the_whole_margin() -> No
 
 def test_of_long_tasks_only_a_part_can_be_under_way_before_more_workers_are() -> None:
     """Five minutes long, a fifth of them begins within the minute that it takes to see them and to start a worker."""
-    without_margin = workers_needed(replace(LOAD, margin_per_second=0.0), replace(SERVICE, task_seconds=300.0))[0]
-    with_margin = workers_needed(LOAD, replace(SERVICE, task_seconds=300.0))[0]
+    without_margin = _workers(replace(LOAD, margin_per_second=0.0), task_seconds=300.0)
+    with_margin = _workers(task_seconds=300.0)
 
     assert with_margin / without_margin == pytest.approx(1 + 0.2 * 0.4, abs=0.01)
 
@@ -53,7 +57,7 @@ def test_of_long_tasks_only_a_part_can_be_under_way_before_more_workers_are() ->
 @pytest.mark.parametrize("task_type", list(UTILISATION_CAP))
 def test_who_lets_more_tasks_be_late_lets_slots_be_busier(task_type: TaskType) -> None:
     load = replace(LOAD, task_type=task_type, margin_per_second=0.0)
-    counts = [workers_needed(load, replace(SERVICE, percentile=each))[0] for each in (99.9, 95.0, 70.0, 25.0)]
+    counts = [_workers(load, percentile=each) for each in (99.9, 95.0, 70.0, 25.0)]
 
     assert counts == sorted(counts, reverse=True)
     assert counts[0] > counts[-1]
@@ -62,6 +66,7 @@ def test_who_lets_more_tasks_be_late_lets_slots_be_busier(task_type: TaskType) -
 @pytest.mark.parametrize(("task_type", "cap"), UTILISATION_CAP.items())
 def test_at_the_usual_percentile_the_caps_are_the_usual_ones(task_type: TaskType, cap: float) -> None:
     load = replace(LOAD, task_type=task_type, margin_per_second=0.0, arrivals_per_second=10_000.0)
-    workers, _ = workers_needed(load, SERVICE)
 
-    assert load.arrivals_per_second * SERVICE.task_seconds / (workers * SERVICE.slots) == pytest.approx(cap, abs=0.01)
+    assert load.arrivals_per_second * SERVICE.task_seconds / (_workers(load) * SERVICE.slots) == pytest.approx(
+        cap, abs=0.01
+    )
