@@ -81,6 +81,18 @@ async def test_programs_get_one_document_each_with_the_keys_of_the_state(served:
     assert explained["decision"]["mode"] == "steady"
 
 
+async def test_a_fleets_own_history_is_decided_again(served: Site, fleet: str) -> None:
+    shown = await served.run("backtest", fleet)
+    answer = document(await served.run("backtest", f"worker-scaler/{fleet}", "-o", "json"))
+    nobody = await served.run("backtest", "nobody")
+
+    assert shown.status == Exit.OK, shown.err
+    assert shown.out.startswith("FIRST AT")
+    assert answer["summary"]["ticks"] == len(answer["ticks"]) > 0
+    assert answer["summary"]["differ"] == 0
+    assert nobody == Ended(Exit.NOT_FOUND, "", "there is no workflow worker-scaler/nobody\n")
+
+
 async def test_a_declaration_is_changed_and_a_bad_change_leaves_it(served: Site) -> None:
     await served.run("apply", "-f", served.fleet_file("beta"))
     more = await served.run("apply", "-f", served.fleet_file("beta", workers={"min": 3, "max": 4}))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from scaler.cli.recorded_history import fetch_history
 from scaler.model.state import DECISIONS_KEPT, State
+from scaler.simulation.backtest import backtested
 from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of
 from tests.support.served_fleets import Served
 from workflows.scale_fleet import TICKS_PER_RUN
@@ -61,6 +63,22 @@ async def test_what_was_asked_and_learned_outlives_its_run(client: Client, world
     assert world.paper.group("lasting").desired == 5
     assert paused.memory.operator.pause == pause
     assert paused.decisions[-1].repeated > TICKS_PER_RUN // 2, "the log goes along too"
+
+
+async def test_what_all_runs_decided_is_decided_again_from_the_servers_histories(
+    client: Client, world: ScriptedWorld
+) -> None:
+    """Tasks begin to wait before the end of the first run: what was learned of them goes along into the second."""
+    late = Scene(arrivals_per_second=4.0, busy_slots=12, backlog_tasks=60, backlog_age_seconds=5.0)
+    world.scripts["recorded"] = lambda tick: BUSY if tick < TICKS_PER_RUN - 10 else late
+    async with started(client, "recorded") as fleet:
+        state = await in_the_next_run(fleet)
+        recorded = await fetch_history(client, fleet.handle.id)
+        rows = list(backtested(recorded.ticks, recorded.memory))
+
+    assert len(rows) >= state.ticks - 1 > TICKS_PER_RUN
+    assert [row.decided_now for row in rows] == [row.decided_then for row in rows]
+    assert len({row.decided_now for row in rows}) > 1
 
 
 async def test_an_override_runs_out_in_a_later_run(client: Client, world: ScriptedWorld) -> None:
