@@ -73,12 +73,14 @@ class Moment:
 def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
     """What is remembered of one task type after one more observation; what is missing leaves it as it was."""
     at = seen.observed_at
-    rate = arrivals_per_second(seen, task_type)
+    unqueued = _unqueued(demand, seen, task_type)
+    rate = arrivals_per_second(seen, task_type, unqueued)
     service, scv = _service(seen, task_type)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
     return Demand(
         since=_since(demand, at) if rate is not None else demand.since,
         arrivals_per_second=level,
+        unqueued_per_second=unqueued,
         busy_slots=level_after(demand.busy_slots, _all_busy_slots(seen, task_type), at, LEVEL_TIME),
         service_seconds=_service_level(demand, service, at),
         service_scv=figure(scv) if scv is not None else demand.service_scv,
@@ -115,7 +117,7 @@ def level_after(level: Level, sample: float | None, at: datetime, time_constant:
     return Level(figure(level.value + (sample - level.value) * (1 - math.exp(-passed))), at)
 
 
-def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
+def arrivals_per_second(seen: Observation, task_type: TaskType, unqueued: Level) -> float | None:
     """Arrivals: what enters the queues, and what workers do without it ever having been queued.
 
     The server's statistics leave out sticky workflow tasks and eager activities, so these are what workers did
@@ -125,10 +127,20 @@ def arrivals_per_second(seen: Observation, task_type: TaskType) -> float | None:
     rates = [queue.arrivals_per_second for queue in queues if queue.arrivals_per_second is not None]
     if len(rates) < len(queues) or _worst(queues, seen.observed_at) is not Quality.FRESH:
         return None  # a part would pass for a fall of the load, and an old figure for news
-    queued = sum(rates)
-    dispatched = sum(queue.dispatches_per_second or 0.0 for queue in queues)
+    return sum(rates) + max(unqueued.value or 0.0, 0.0)
+
+
+def _unqueued(demand: Demand, seen: Observation, task_type: TaskType) -> Level:
+    """What workers did beyond what was dispatched to them, smoothed: below zero too, or its noise would add up.
+
+    Workers that beat every two seconds count tens of tasks at a time: where all are queued, up to half as many more
+    were seen done as were dispatched (of six a second by five workers), and in the next reading as many fewer.
+    """
     done = done_per_second(seen, task_type)
-    return queued + (max(0.0, done - dispatched) if done is not None else 0.0)
+    if done is None:
+        return demand.unqueued_per_second
+    dispatched = sum(queue.dispatches_per_second or 0.0 for queue in _queues(seen, task_type))
+    return level_after(demand.unqueued_per_second, done - dispatched, seen.observed_at, LEVEL_TIME)
 
 
 def done_per_second(seen: Observation, task_type: TaskType) -> float | None:
@@ -148,7 +160,10 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     queues, times = _queues(seen, task_type), _times(seen, task_type)
     busy, service = _busy_slots(seen, task_type), demand.service_seconds.value
     growth, silent = demand.backlog.growth_per_second, not seen.any_beats
-    rates = [demand.arrivals_per_second.value or 0.0, arrivals_per_second(seen, task_type) or 0.0]
+    rates = [
+        demand.arrivals_per_second.value or 0.0,
+        arrivals_per_second(seen, task_type, demand.unqueued_per_second) or 0.0,
+    ]
     sampled = any(freshness.HISTORIES.quality(each, moment.now) is Quality.FRESH for each in times)
     if silent and sampled and service is not None:
         # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.

@@ -74,12 +74,14 @@ class Demand:
     """What is remembered of one task type.
 
     `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.demand`;
-    `levels_before` are what they are measured against; `since` is when arrivals were first seen, `limited_at` when a
-    rate limit of the queue last held them back.
+    `levels_before` are what they are measured against; `unqueued_per_second` is what workers do beyond what was
+    dispatched to them; `since` is when arrivals were first seen, `limited_at` when a rate limit of the queue last held
+    them back.
     """
 
     since: datetime | None = None
     arrivals_per_second: Level = Level()
+    unqueued_per_second: Level = Level()
     busy_slots: Level = Level()
     service_seconds: Level = Level()
     service_scv: float = 1.0
