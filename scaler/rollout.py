@@ -11,6 +11,10 @@ from scaler.model.observation import WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
 from scaler.situation import EMERGENCY_FRACTION, Situation
 
+COMES_BACK = 2.0
+"""Workers fill so many times as fast as by their load alone while others leave, whose runs come back one by one (in a
+simulated crash loop with 112 MiB/s where the load alone would have been 51)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -67,34 +71,46 @@ def _leaving(situation: Situation, old: list[WorkerSeen], outgrowing: list[Worke
     """As many as the surge makes up for while it is ready; those about to be killed go in any case.
 
     Of those that only grow towards it, no more than leave half of the workers: who is left takes the others' workflows
-    over, and fills within seconds (seen: four went at once, and the fifth was killed). Where who is left would not last
-    either, all go: to be drained is better than to be killed (seen: of ten in two halves five were killed, else none).
+    over, and fills within seconds (seen: four went at once, and the fifth was killed). Who of these would not last goes
+    too: to be drained is better than to be killed (seen: of ten in two halves five were killed, else none).
     """
     ready = situation.seen.ready
     urgent = situation.breaching[: max(len(ready) // 2, len(situation.full))]
-    urgent_names = {worker.name for worker in urgent}
-    staying = [worker for worker in ready if worker.name not in urgent_names]
-    if urgent and not _last(situation, staying):
-        # A whole fleet that starts shares the load as this one did; a few that start would fill one after the other.
-        going = [*ready, *(outgrowing if len(outgrowing) < len(ready) else ())]
-    else:
-        room = max(0, max(situation.surge, 1) - (len(situation.seen.live) - len(ready)))
-        going = [*urgent, *old[:room], *(outgrowing if staying else ())]
-    names = {worker.name for worker in going}
+    staying = _lasting(situation, {worker.name for worker in urgent}) if urgent else ready
+    going = [worker for worker in ready if worker not in staying]
+    room = max(0, max(situation.surge, 1) - (len(situation.seen.live) - len(ready)))
+    # A whole fleet that starts shares the load as one did before; a few that start would fill one after the other.
+    hopeless = outgrowing if staying or len(outgrowing) < len(ready) else ()
+    names = {worker.name for worker in (*urgent, *going, *old[:room], *hopeless)}
     return tuple(worker.name for worker in old if worker.name in names)
 
 
-def _last(situation: Situation, staying: list[WorkerSeen]) -> bool:
-    """Whether these have room for what all serve, as fast as all have filled since their start, until one starts."""
-    memory = situation.estimate.memory
+def _lasting(situation: Situation, leaving: set[str]) -> tuple[WorkerSeen, ...]:
+    """Who of those that serve has room until a new one serves, as fast as all have filled since their start.
+
+    The fewer stay, the more of the load comes to each, so that one who does not last may take others along.
+    """
+    memory, start_seconds = situation.estimate.memory, situation.estimate.start_seconds
     limit_bytes, empty_bytes = EMERGENCY_FRACTION * (memory.limit_bytes or 0), memory.corners[0].bytes
-    room_bytes = sum(limit_bytes - (worker.memory_bytes or 0) for worker in staying)
-    bytes_per_second = sum(
-        max((worker.memory_bytes or 0) - empty_bytes, 0) / worker.age_seconds
-        for worker in situation.seen.ready
+    filled = {
+        worker.name: max((worker.memory_bytes or 0) - empty_bytes, 0) / worker.age_seconds
         if worker.age_seconds
-    )
-    return room_bytes >= bytes_per_second * situation.estimate.start_seconds
+        else 0.0
+        for worker in situation.seen.ready
+    }
+    staying = tuple(worker for worker in situation.seen.ready if worker.name not in leaving)
+    while staying:
+        left = sum(filled[worker.name] for worker in staying)
+        more = COMES_BACK * sum(filled.values()) / left if left else 1.0
+        lasting = tuple(
+            worker
+            for worker in staying
+            if (worker.memory_bytes or 0) + more * filled[worker.name] * start_seconds <= limit_bytes
+        )
+        if len(lasting) == len(staying):
+            break
+        staying = lasting
+    return staying
 
 
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:

@@ -92,6 +92,18 @@ def test_one_worker_that_fills_within_seconds_takes_no_others_with_it() -> None:
     assert len(step.decision.plan.replace) <= 1 + step.decision.plan.surge
 
 
+def test_who_lasts_until_others_serve_stays() -> None:
+    life = _life()
+    rows = life.observe(PER_SECOND, 0.5).workers
+    filling = tuple(replace(row, age_seconds=40.0, memory_bytes=int(0.8 * LIMIT_BYTES)) for row in rows[:5])
+    lasting = tuple(replace(row, age_seconds=5000.0, memory_bytes=int(0.5 * LIMIT_BYTES)) for row in rows[5:])
+
+    step = _decided(life, (*filling, *lasting))
+
+    assert step.decision.mode is Mode.EMERGENCY
+    assert set(step.decision.plan.replace) == {worker.name for worker in filling}
+
+
 def test_a_fleet_that_starts_is_left_to_start_while_nobody_else_serves() -> None:
     """To begin anew each time that one is killed as it comes up would leave the fleet without any for good."""
     life = _life()
