@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from scaler.fleet import CACHE_FLOOR
 from scaler.judgement import unsettled
-from scaler.model.common import TaskType
 from scaler.model.decision import Constraint, Reason
 from scaler.model.memory import Change
 from scaler.situation import Situation
@@ -96,12 +95,10 @@ def _half_of_given(situation: Situation, current: int) -> int:
     Before workers tell of their caches nothing else bounds what filled one: cut by steps instead, each of the next two
     sizes killed a whole fleet as it came up (seen in simulated crash loops).
     """
-    if situation.estimate.memory.measured or not situation.breaching:
+    workflow = situation.estimate.workflow
+    if workflow is None or situation.estimate.memory.measured or not situation.breaching:
         return current
-    given_per_second = sum(
-        load.arrivals_per_second for load in situation.estimate.loads if load.task_type is TaskType.WORKFLOW
-    )
-    runs = given_per_second * situation.breaching[0].age_seconds / max(len(situation.seen.ready), 1)
+    runs = workflow.arrivals_per_second * situation.breaching[0].age_seconds / max(len(situation.seen.ready), 1)
     return int(runs / 2) if runs else current
 
 

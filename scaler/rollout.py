@@ -75,18 +75,18 @@ def _leaving(situation: Situation, old: list[WorkerSeen], outgrowing: list[Worke
     too: to be drained is better than to be killed (seen: of ten in two halves five were killed, else none).
     """
     ready = situation.seen.ready
-    urgent = situation.breaching[: max(len(ready) // 2, len(situation.full))]
-    staying = _lasting(situation, {worker.name for worker in urgent}) if urgent else ready
-    going = [worker for worker in ready if worker not in staying]
+    urgent = {worker.name for worker in situation.breaching[: max(len(ready) // 2, len(situation.full))]}
+    going = _with_whom_would_not_last(situation, urgent)
+    staying = any(worker.name not in going for worker in ready)
     room = max(0, max(situation.surge, 1) - (len(situation.seen.live) - len(ready)))
     # A whole fleet that starts shares the load as one did before; a few that start would fill one after the other.
     hopeless = outgrowing if staying or len(outgrowing) < len(ready) else ()
-    names = {worker.name for worker in (*urgent, *going, *old[:room], *hopeless)}
-    return tuple(worker.name for worker in old if worker.name in names)
+    going |= {worker.name for worker in (*old[:room], *hopeless)}
+    return tuple(worker.name for worker in old if worker.name in going)
 
 
-def _lasting(situation: Situation, leaving: set[str]) -> tuple[WorkerSeen, ...]:
-    """Who of those that serve has room until a new one serves, as fast as all have filled since their start.
+def _with_whom_would_not_last(situation: Situation, leaving: set[str]) -> set[str]:
+    """Who leaves, and who of the rest is full before a new one serves, as fast as all have filled since their start.
 
     The fewer stay, the more of the load comes to each, so that one who does not last may take others along.
     """
@@ -98,19 +98,18 @@ def _lasting(situation: Situation, leaving: set[str]) -> tuple[WorkerSeen, ...]:
         else 0.0
         for worker in situation.seen.ready
     }
-    staying = tuple(worker for worker in situation.seen.ready if worker.name not in leaving)
-    while staying:
+    going: set[str] = set()
+    while leaving:
+        going |= leaving
+        staying = [worker for worker in situation.seen.ready if worker.name not in going]
         left = sum(filled[worker.name] for worker in staying)
         more = COMES_BACK * sum(filled.values()) / left if left else 1.0
-        lasting = tuple(
-            worker
+        leaving = {
+            worker.name
             for worker in staying
-            if (worker.memory_bytes or 0) + more * filled[worker.name] * start_seconds <= limit_bytes
-        )
-        if len(lasting) == len(staying):
-            break
-        staying = lasting
-    return staying
+            if (worker.memory_bytes or 0) + more * filled[worker.name] * start_seconds > limit_bytes
+        }
+    return going
 
 
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:

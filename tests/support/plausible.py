@@ -169,7 +169,11 @@ Mishap = Callable[[Observation, datetime], Observation]
 
 
 def _rows(seen: Observation, change: Callable[[int, WorkerSeen], WorkerSeen]) -> Observation:
-    rows = tuple(change(index, row) for index, row in enumerate(seen.workers))
+    return with_workers(seen, tuple(change(index, row) for index, row in enumerate(seen.workers)))
+
+
+def with_workers(seen: Observation, rows: tuple[WorkerSeen, ...]) -> Observation:
+    """The same with these workers."""
     return replace(seen, workers=rows, totals=totals(rows, 150.0))
 
 

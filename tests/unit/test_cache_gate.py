@@ -14,7 +14,7 @@ from scaler.model.common import Quality, Size
 from scaler.model.decision import Mode, Reason
 from scaler.model.memory import Change, Operator, Trial
 from scaler.model.observation import ReplaySeen
-from tests.support.plausible import TICK, Life, Step, unbeaten_workers
+from tests.support.plausible import TICK, Life, Step, unbeaten_workers, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
 
 TICKS = 16
@@ -87,7 +87,7 @@ def test_a_cache_that_filled_before_anybody_told_of_it_is_cut_to_what_it_can_hav
     for fraction in (0.3, 0.6, 0.95):
         seen = unbeaten_workers(life.observe(20.0, 0.0), life.now, age_seconds=45.0)
         full = tuple(replace(worker, memory_bytes=int(fraction * LIMIT_BYTES)) for worker in seen.workers)
-        life.tick(replace(seen, workers=full), Operator())
+        life.tick(with_workers(seen, full), Operator())
 
     given_to_each = 20.0 * 45.0 / 10
     assert life.steps[-1].decision.mode is Mode.EMERGENCY

@@ -2,13 +2,12 @@
 
 from dataclasses import replace
 
-from activities.joining import totals
 from scaler.model.common import Size
 from scaler.model.decision import Mode
 from scaler.model.memory import Operator
 from scaler.model.observation import ReplaySeen, WorkerSeen, WorkerState
 from scaler.situation import EMERGENCY_FRACTION
-from tests.support.plausible import BASE_BYTES, Life, Step, oom_kill
+from tests.support.plausible import BASE_BYTES, Life, Step, oom_kill, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
 
 WORKERS, CACHE = 8, 100
@@ -33,8 +32,7 @@ def _after_a_jump(fraction: float, starting: int = 0, age_seconds: float = 500.0
 
 def _decided(life: Life, rows: tuple[WorkerSeen, ...]) -> Step:
     """What is decided on these workers."""
-    seen = life.observe(PER_SECOND, 0.5)
-    life.tick(replace(seen, workers=rows, totals=totals(rows, 150.0)), Operator())
+    life.tick(with_workers(life.observe(PER_SECOND, 0.5), rows), Operator())
     return life.steps[-1]
 
 
@@ -108,10 +106,8 @@ def test_a_fleet_that_starts_is_left_to_start_while_nobody_else_serves() -> None
     """To begin anew each time that one is killed as it comes up would leave the fleet without any for good."""
     life = _life()
     rows = tuple(_begun(worker) for worker in life.observe(PER_SECOND, 0.5).workers)
-    seen = life.observe(PER_SECOND, 0.5)
-    killed = oom_kill(replace(seen, workers=rows, totals=totals(rows, 150.0)), life.now)
 
-    life.tick(killed, Operator())
+    life.tick(oom_kill(with_workers(life.observe(PER_SECOND, 0.5), rows), life.now), Operator())
 
     assert life.steps[-1].decision.mode is Mode.EMERGENCY
     assert life.size.cache is not None

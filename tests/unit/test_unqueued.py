@@ -5,12 +5,11 @@ from itertools import cycle
 
 import pytest
 
-from activities.joining import totals
 from scaler.demand import fed
 from scaler.model.common import Size, TaskType
 from scaler.model.memory import Demand
 from scaler.model.observation import ReplaySeen
-from tests.support.plausible import TICK, Life
+from tests.support.plausible import TICK, Life, with_workers
 from tests.support.strategies import declared
 
 PER_SECOND, WORKERS = 6.0, 5
@@ -23,7 +22,7 @@ def _seen_done(*done_per_second: float) -> list[float]:
     for _, done in zip(range(60), cycle(done_per_second), strict=False):
         seen = life.observe(PER_SECOND, 0.5)
         rows = tuple(replace(worker, activities_per_second=done / WORKERS) for worker in seen.workers)
-        demand = fed(demand, replace(seen, workers=rows, totals=totals(rows, 150.0)), TaskType.ACTIVITY)
+        demand = fed(demand, with_workers(seen, rows), TaskType.ACTIVITY)
         levels.append(demand.arrivals_per_second.value or 0.0)
         life.now += TICK
     return levels[len(levels) // 2 :]
