@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from scaler.demand import LARGEST_MARGIN, SURPRISE_HORIZON
+from scaler.margin import LARGEST_MARGIN, SURPRISE_HORIZON
 from scaler.model.common import TaskType
 from scaler.model.decision import Constraint
 from scaler.model.estimate import Load

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 
 from scaler import pace
 from scaler.cache_gate import CacheChoice, chosen_cache
-from scaler.demand import level_after
 from scaler.estimate import learn
 from scaler.fleet import Fleet
 from scaler.guard import Count, Limit, bounded, good_since, held_count, holding, recommendations, turned
 from scaler.judgement import effect_judged, harmful, judged, on_trial, pushed
+from scaler.level import level_after
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Decision, Mode, Reason
 from scaler.model.memory import Change, Level, Memory, Rollout, Trial, figure

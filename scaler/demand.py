@@ -1,13 +1,13 @@
-"""How much work arrives, how long each task takes, and how far arrivals may run above what is seen. Pure."""
+"""How much work arrives, and how long each task takes. Pure."""
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from scaler import freshness
+from scaler import freshness, margin
 from scaler.fleet import Fleet
+from scaler.level import level_after
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 from scaler.model.memory import Backlog, Demand, Level, figure
@@ -18,16 +18,6 @@ LEVEL_TIME = timedelta(seconds=35)
 
 SERVICE_TIME = timedelta(minutes=3)
 """Time constant of service times: they follow code and downstreams, not the minute."""
-
-SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
-"""Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""
-
-SURPRISE_TIME = timedelta(minutes=30)
-SURPRISES_LEFT = 1.5
-"""Part of the surprises that a margin leaves uncovered, for each part of the tasks that the objective lets be late."""
-
-SURPRISE_HORIZON = timedelta(seconds=30)
-"""How far ahead a plan looks: statistics are up to 20 s old and a worker takes a while to start."""
 
 LEARNING_TIME = timedelta(minutes=2)
 """The server's rates and the level both begin at nothing: so long their rise says nothing about the load."""
@@ -41,14 +31,6 @@ LONGEST_GAP = timedelta(seconds=90)
 
 LIMIT_TIME = timedelta(minutes=2)
 """A queue at its limit says so only in the readings in which the limit just held a task back."""
-
-LEVELS_KEPT = 4
-LARGEST_MARGIN = 1.0
-"""A margin at most doubles the level: bursts beyond are met by what a backlog says, not by what was once surprising."""
-
-FEWEST_SURPRISES = 5.0
-FIRST_SURPRISE = 0.25
-"""What counts as the quantile until so many were seen."""
 
 SHORTEST_GROWTH, LONGEST_GROWTH = timedelta(seconds=4), timedelta(seconds=90)
 """Statistics are cached for 5 s: readings closer than this have no slope between them, ones far apart no news."""
@@ -77,15 +59,18 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
     rate = arrivals_per_second(seen, task_type, unqueued)
     service, scv = _service(seen, task_type)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
+    since = _since(demand, at)
+    news = margin.News(rate=rate, level=level, at=at, learning=at - since < LEARNING_TIME)
     return Demand(
-        since=_since(demand, at) if rate is not None else demand.since,
+        since=since if rate is not None else demand.since,
         arrivals_per_second=level,
         unqueued_per_second=unqueued,
         busy_slots=level_after(demand.busy_slots, _all_busy_slots(seen, task_type), at, LEVEL_TIME),
         service_seconds=_service_level(demand, service, at),
         service_scv=figure(scv) if scv is not None else demand.service_scv,
-        surprises=_surprised(demand, rate, at),
-        levels_before=_levels(demand.levels_before, level, at),
+        surprises=margin.surprises_after(demand, news),
+        levels_before=margin.levels_after(demand.levels_before, news),
+        highest_per_second=margin.highest_after(demand, news),
         backlog=_backlog(demand, seen, task_type),
         limited_at=at if any(queue.rate_limited for queue in _queues(seen, task_type)) else demand.limited_at,
     )
@@ -105,16 +90,6 @@ def _service_level(demand: Demand, sample: float | None, at: datetime) -> Level:
     first = since is None or last is None or last - since < FIRST_RATES
     before = Level() if first and sample is not None else demand.service_seconds
     return level_after(before, sample, at, SERVICE_TIME)
-
-
-def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:
-    """An exponentially weighted level whose weight follows the time between samples, not their number."""
-    if sample is None:
-        return level
-    if level.value is None or level.at is None:
-        return Level(figure(sample), at)
-    passed = max((at - level.at) / time_constant, 0.0)
-    return Level(figure(level.value + (sample - level.value) * (1 - math.exp(-passed))), at)
 
 
 def arrivals_per_second(seen: Observation, task_type: TaskType, unqueued: Level) -> float | None:
@@ -180,9 +155,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     return Load(
         task_type=task_type,
         arrivals_per_second=rate,
-        margin_per_second=min(
-            _surprise(demand.surprises, fleet.objective.percentile) * math.sqrt(rate + 1), LARGEST_MARGIN * rate
-        ),
+        margin_per_second=margin.margin_per_second(demand, rate, fleet.objective.percentile),
         service_seconds=service,
         service_scv=demand.service_scv,
         backlog_tasks=sum(queue.backlog_tasks or 0 for queue in queues),
@@ -256,51 +229,6 @@ def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
         return before
     growth = (tasks - before.tasks) / (at - before.at).total_seconds()
     return Backlog(tasks=tasks, at=at, growth_per_second=figure(growth))
-
-
-def _levels(before: tuple[Level, ...], level: Level, at: datetime) -> tuple[Level, ...]:
-    """A few past levels, far enough apart that the oldest lies a horizon back."""
-    kept = tuple(each for each in before if each.at is not None and at - each.at <= 2 * SURPRISE_HORIZON)
-    if kept and kept[-1].at is not None and at - kept[-1].at < SURPRISE_HORIZON / (LEVELS_KEPT - 1):
-        return kept
-    return (*kept, level)[-LEVELS_KEPT:]
-
-
-def _surprised(demand: Demand, rate: float | None, at: datetime) -> tuple[float, ...]:
-    """Decayed counts of surprises, with how far the rate lies above the level of a horizon ago."""
-    before = demand.levels_before[0] if demand.levels_before else Level()
-    learning = at - _since(demand, at) < LEARNING_TIME
-    if learning or rate is None or before.value is None or before.at is None:
-        return demand.surprises
-    if at - before.at < SURPRISE_HORIZON / 3:
-        return demand.surprises
-    surprise = (rate - before.value) / math.sqrt(max(before.value, 0.0) + 1)
-    last = demand.arrivals_per_second.at or at
-    decay = math.exp(-max((at - last) / SURPRISE_TIME, 0.0))
-    counts = demand.surprises or (0.0,) * (len(SURPRISE_EDGES) + 1)
-    bucket = bisect_left(SURPRISE_EDGES, surprise)
-    return tuple(round(count * decay + (index == bucket), 2) for index, count in enumerate(counts))
-
-
-def _surprise(surprises: tuple[float, ...], percentile: float) -> float:
-    """The surprise that most stay below; straight between the edges, since a step of a margin moves workers.
-
-    Args:
-        surprises: Counts in the buckets of `SURPRISE_EDGES`.
-        percentile: Of the tasks, that the objective wants in time.
-
-    """
-    total, covered = sum(surprises), 1 - SURPRISES_LEFT * (1 - percentile / 100)
-    if covered <= 0:
-        return 0.0
-    if total < FEWEST_SURPRISES:
-        return FIRST_SURPRISE
-    below, left = 0.0, covered * total
-    for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
-        if count >= left:
-            return below + (edge - below) * left / count
-        below, left = edge, left - count
-    return below
 
 
 def _worst(queues: Iterable[QueueSeen], now: datetime) -> Quality:

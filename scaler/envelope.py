@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.activity_memory import bytes_per_activity, fed_fit
-from scaler.demand import level_after
 from scaler.fleet import Fleet
 from scaler.freshness import HEARTBEAT, WORKER_MEMORY
+from scaler.level import level_after
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
 from scaler.model.memory import Level, MemoryPoint, WorkerMemory, whole_second

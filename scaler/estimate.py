@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from scaler import demand, envelope
 from scaler.cache_curve import cache_use
 from scaler.fleet import Fleet
+from scaler.level import level_after
 from scaler.model.common import TaskType
 from scaler.model.estimate import Estimate
 from scaler.model.memory import Level, Memory
@@ -63,4 +64,4 @@ def _fed(seen: Observation, memory: Memory) -> Memory:
 def _started(level: Level, seen: Observation) -> Level:
     """How long workers take to start: the slowest of those that are there, smoothed."""
     took = max((each.started_in_seconds for each in seen.workers if each.started_in_seconds is not None), default=None)
-    return demand.level_after(level, took, seen.observed_at, START_TIME)
+    return level_after(level, took, seen.observed_at, START_TIME)

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from scaler.cache_gate import CacheChoice
-from scaler.capacity import BY_LOAD, UTILISATION_CAP
-from scaler.demand import level_after
+from scaler.capacity import BY_LOAD, USUAL_PERCENTILE, UTILISATION_CAP
+from scaler.fleet import Fleet
 from scaler.judgement import in_vain
+from scaler.level import level_after
 from scaler.model.decision import Constraint, Reason
 from scaler.model.memory import Change, Recommendation, Turns, figure, whole_second
 from scaler.situation import Situation
@@ -22,7 +23,10 @@ HOLD_WINDOW = timedelta(minutes=10)
 
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=1), timedelta(minutes=10)
 RISK_IN_STARTS = 3.0
-"""What it costs to miss a worker while another one starts, in workers × time to start."""
+"""What it costs to miss a worker while another one starts, in workers × time to start, where 5 % may be late."""
+
+MOST_STRETCHED = 6.0
+"""The longest window is so many times as long at most where fewer tasks may be late."""
 
 RECOMMENDATIONS_KEPT = 10
 SCALE_IN_FRACTION = 0.2
@@ -197,18 +201,24 @@ def scale_in_window(situation: Situation) -> timedelta:
     """How long a lower need must have held: as long as an idle worker costs less than to miss it and start it anew.
 
     The break-even of the ski-rental problem: what the worker costs idle against what taking it away costs to undo,
-    its start, the risk to the objective meanwhile, and the replays of what it had cached. A declared window overrides
-    it; turning around lately stretches it.
+    its start, the risk to the objective meanwhile, and the replays of what it had cached. The fewer tasks may be late
+    the more the risk weighs. A declared window overrides it; turning around lately stretches it.
     """
     declared = situation.fleet.behaviour.scale_in_window
     if declared is not None:
         return declared
-    estimate = situation.estimate
-    undo_seconds = estimate.start_seconds * (1 + RISK_IN_STARTS) + _replay_seconds(situation)
-    window = min(max(timedelta(seconds=undo_seconds), SHORTEST_WINDOW), LONGEST_WINDOW)
+    estimate, strictness = situation.estimate, _strictness(situation.fleet)
+    longest = LONGEST_WINDOW * min(strictness, MOST_STRETCHED)
+    undo_seconds = estimate.start_seconds * (1 + RISK_IN_STARTS * strictness) + _replay_seconds(situation)
+    window = min(max(timedelta(seconds=undo_seconds), SHORTEST_WINDOW), longest)
     reversals = situation.memory.turns.reversals
     recent = level_after(reversals, 0.0, situation.now, REVERSALS_FADE).value or 0.0
-    return min(window * (1 + min(recent, MOST_REVERSALS)), LONGEST_WINDOW)
+    return min(window * (1 + min(recent, MOST_REVERSALS)), longest)
+
+
+def _strictness(fleet: Fleet) -> float:
+    """How many times fewer tasks may be late than usual; a looser objective than the usual one counts as usual."""
+    return max((100 - USUAL_PERCENTILE) / (100 - fleet.objective.percentile), 1.0)
 
 
 def _replay_seconds(situation: Situation) -> float:

@@ -102,10 +102,13 @@ def judged(memory: Memory, harm: Trial | None, now: datetime) -> Memory:
 
 
 def pushed(situation: Situation, workers: int) -> Push | None:
-    """Begin to watch a scale-out for activities; one that is being watched already goes on."""
-    push, activity = situation.memory.push, situation.estimate.activity
-    done = _done(situation)
-    if push is not None or activity is None or done is None or workers <= situation.current.workers:
+    """Begin to watch a scale-out for activities; one that is being watched already goes on.
+
+    Not by the first rates: filling a hundred free slots is told as more than any number of workers does a second, so
+    the fleet that came next was held for ten minutes while all of its slots were busy.
+    """
+    push, done = situation.memory.push, _done(situation)
+    if push is not None or done is None or situation.learning or workers <= situation.current.workers:
         return push
     return Push(at=situation.now, workers_before=situation.current.workers, done_before=figure(done))
 

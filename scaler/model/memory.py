@@ -73,10 +73,10 @@ class Backlog:
 class Demand:
     """What is remembered of one task type.
 
-    `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.demand`;
-    `levels_before` are what they are measured against; `unqueued_per_second` is what workers do beyond what was
-    dispatched to them; `since` is when arrivals were first seen, `limited_at` when a rate limit of the queue last held
-    them back.
+    `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.margin`;
+    `levels_before` are what they are measured against, `highest_per_second` is the highest level of late;
+    `unqueued_per_second` is what workers do beyond what was dispatched to them; `since` is when arrivals were first
+    seen, `limited_at` when a rate limit of the queue last held them back.
     """
 
     since: datetime | None = None
@@ -87,6 +87,7 @@ class Demand:
     service_scv: float = 1.0
     surprises: tuple[float, ...] = ()
     levels_before: tuple[Level, ...] = ()
+    highest_per_second: float | None = None
     backlog: Backlog = Backlog()
     limited_at: datetime | None = None
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from scaler.demand import FIRST_RATES, fed
+from scaler.demand import FIRST_RATES, LEARNING_TIME, fed
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
 from scaler.model.memory import Demand, Operator
@@ -82,6 +82,27 @@ def test_a_load_that_goes_on_is_believed_after_half_a_minute() -> None:
     believed = next(step for step in steps if step.wanted.workers > step.current.workers)
 
     assert FIRST_RATES <= believed.now - steps[0].now < FIRST_RATES + TICK
+
+
+def test_how_fast_free_slots_are_filled_is_not_what_workers_do() -> None:
+    """A scale-out measured against it passes for one in vain, and the next ones are held while every slot is busy."""
+    life = _begun()
+
+    steps = [_step(life, _late(life.observe(OVERSTATED_PER_SECOND, 0.1))) for _ in range(LEARNING_TIME // TICK)]
+
+    assert steps[0].wanted.workers > steps[0].current.workers
+    assert all(step.after.push is None for step in steps)
+
+
+def test_what_workers_do_is_what_a_later_scale_out_is_measured_against() -> None:
+    life = _begun()
+    for _ in range(LEARNING_TIME // TICK + 1):
+        _step(life, life.observe(PER_SECOND, 0.1))
+
+    step = _step(life, _late(life.observe(PER_SECOND, 0.1)))
+
+    assert step.after.push is not None
+    assert step.after.push.workers_before == step.current.workers
 
 
 def test_the_first_rates_still_start_what_bounds_ask_for() -> None:

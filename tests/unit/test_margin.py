@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from scaler.demand import Moment, fed, load
 from scaler.fleet import Fleet
+from scaler.margin import HIGHEST_BEATEN, LARGEST_MARGIN
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
 from scaler.model.estimate import Load
@@ -101,6 +102,20 @@ def test_who_lets_most_tasks_be_late_needs_no_margin() -> None:
     found = _load(declared(objective={"percentile": 25}), life.observe(PER_SECOND, 0.5), life.memory.activity)
 
     assert found.margin_per_second == 0.0
+
+
+def test_a_load_that_jumps_between_two_levels_leaves_little_room_above_the_upper_one() -> None:
+    life, low_per_second = _settled(), 3.0
+    for per_second in (low_per_second, PER_SECOND, low_per_second, PER_SECOND):
+        for _ in range(20):
+            life.tick(life.observe(per_second, 0.5), Operator())
+    upper = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    for _ in range(20):
+        life.tick(life.observe(low_per_second, 0.5), Operator())
+    lower = _load(life.fleet, life.observe(low_per_second, 0.5), life.memory.activity)
+
+    assert upper.margin_per_second <= 1.1 * HIGHEST_BEATEN * upper.arrivals_per_second
+    assert lower.margin_per_second == LARGEST_MARGIN * lower.arrivals_per_second
 
 
 def _margins_left(step: Step) -> float:
