@@ -104,8 +104,8 @@ def judged(memory: Memory, harm: Trial | None, now: datetime) -> Memory:
 def pushed(situation: Situation, workers: int) -> Push | None:
     """Begin to watch a scale-out for activities; one that is being watched already goes on.
 
-    Not by the first rates: filling a hundred free slots is told as more than any number of workers does a second, so
-    the fleet that came next was held for ten minutes while all of its slots were busy.
+    Not by the first rates: while free slots fill up, more is dispatched than workers can do. Measured against that, a
+    scale-out passed for one in vain, and none followed for ten minutes while every slot was busy.
     """
     push, done = situation.memory.push, _done(situation)
     if push is not None or done is None or situation.learning or workers <= situation.current.workers:
