@@ -271,6 +271,7 @@ def _decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice
     if plan.size is not None and count.bound is not Constraint.FOREIGN_HAND and count.workers != current:
         moved = (Reason.SCALE_IN if count.workers < current else _scale_out(situation),)
     missing = (Reason.MEMORY_LIMIT_UNKNOWN,) if situation.estimate.memory.limit_bytes is None else ()
+    unread = (Reason.UNREAD_LOAD,) if any(load.unread for load in situation.estimate.loads) else ()
     return Decision(
         at=situation.now,
         plan=plan,
@@ -278,7 +279,7 @@ def _decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice
         size=Size(count.workers, choice.cache),
         workers_bound=count.bound,
         cache_bound=choice.bound,
-        reasons=tuple(dict.fromkeys((*moved, *count.reasons, *choice.reasons, *missing))),
+        reasons=tuple(dict.fromkeys((*moved, *count.reasons, *choice.reasons, *unread, *missing))),
         predicted=situation.need.predicted,
         alternatives=situation.need.alternatives,
     )

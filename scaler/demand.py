@@ -1,4 +1,4 @@
-"""How much work arrives, and how long each task takes. Pure."""
+"""How much work arrives, and what of it is known how well. Pure."""
 
 import math
 from collections.abc import Iterable
@@ -12,12 +12,11 @@ from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 from scaler.model.memory import Backlog, Demand, Level, figure
 from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen
+from scaler.slot_time import service_after, variability
+from scaler.slots import all_busy_slots, busy_slots, done_per_second, slots_per_worker
 
 LEVEL_TIME = timedelta(seconds=35)
 """Time constant of the arrival level; the server's own rates are averages over 30 s."""
-
-SERVICE_TIME = timedelta(minutes=3)
-"""Time constant of service times: they follow code and downstreams, not the minute."""
 
 LEARNING_TIME = timedelta(minutes=2)
 """The server's rates and the level both begin at nothing: so long their rise says nothing about the load."""
@@ -27,7 +26,12 @@ FIRST_RATES = timedelta(seconds=30)
 tasks that have just begun pass for long ones: before, it takes tasks that wait to tell of a high load."""
 
 LONGEST_GAP = timedelta(seconds=90)
-"""After a longer time without readings the load is learned anew: what had waited meanwhile comes all at once."""
+"""After a longer time without readings the load is learned anew: what had waited meanwhile comes all at once. And until
+there are readings again it may be as high as it was of late."""
+
+NEWEST_COVERED = 0.5
+"""So much of the margin the newest reading uses up before the load counts as higher: the larger of a level and of
+readings that waver about it is always too much."""
 
 LIMIT_TIME = timedelta(minutes=2)
 """A queue at its limit says so only in the readings in which the limit just held a task back."""
@@ -39,9 +43,6 @@ SILENT_MARGIN = 1.5
 """Slots taken for occupied, against their mean number, where no worker tells."""
 
 FIRST_BEAT_SECONDS = freshness.HEARTBEAT.fresh.total_seconds()
-
-DEFAULT_SLOTS = 100
-"""What the SDKs give a worker that says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,15 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
     at = seen.observed_at
     unqueued = _unqueued(demand, seen, task_type)
     rate = arrivals_per_second(seen, task_type, unqueued)
-    service, scv = _service(seen, task_type)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
-    since = _since(demand, at)
+    since, scv = _since(demand, at), variability(seen, task_type)
     news = margin.News(rate=rate, level=level, at=at, learning=at - since < LEARNING_TIME)
     return Demand(
         since=since if rate is not None else demand.since,
         arrivals_per_second=level,
         unqueued_per_second=unqueued,
-        busy_slots=level_after(demand.busy_slots, _all_busy_slots(seen, task_type), at, LEVEL_TIME),
-        service_seconds=_service_level(demand, service, at),
+        busy_slots=level_after(demand.busy_slots, all_busy_slots(seen, task_type), at, LEVEL_TIME),
+        service_seconds=service_after(demand, seen, task_type, at - since),
         service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=margin.surprises_after(demand, news),
         levels_before=margin.levels_after(demand.levels_before, news),
@@ -82,14 +82,6 @@ def _since(demand: Demand, at: datetime) -> datetime:
     if since is None or last is None or at - last > LONGEST_GAP:
         return at
     return since
-
-
-def _service_level(demand: Demand, sample: float | None, at: datetime) -> Level:
-    """Service times, smoothed; each of the first seconds' begins anew, since what it tells would stay for minutes."""
-    since, last = demand.since, demand.arrivals_per_second.at
-    first = since is None or last is None or last - since < FIRST_RATES
-    before = Level() if first and sample is not None else demand.service_seconds
-    return level_after(before, sample, at, SERVICE_TIME)
 
 
 def arrivals_per_second(seen: Observation, task_type: TaskType, unqueued: Level) -> float | None:
@@ -118,27 +110,17 @@ def _unqueued(demand: Demand, seen: Observation, task_type: TaskType) -> Level:
     return level_after(demand.unqueued_per_second, done - dispatched, seen.observed_at, LEVEL_TIME)
 
 
-def done_per_second(seen: Observation, task_type: TaskType) -> float | None:
-    """Tasks done by all workers; None unless every ready one beats, since a part would look like all."""
-    if not (seen.all_beat and seen.any_beats):
-        return None
-    if task_type is TaskType.WORKFLOW:
-        return sum(total.workflow_tasks_per_second for total in seen.totals)
-    return sum(total.activities_per_second for total in seen.totals)
-
-
 def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Load | None:
     """The load of one task type; None where the fleet does not poll for it."""
     task_type = moment.task_type
     if not fleet.polls(task_type):
         return None
     queues, times = _queues(seen, task_type), _times(seen, task_type)
-    busy, service = _busy_slots(seen, task_type), demand.service_seconds.value
+    busy, service = busy_slots(seen, task_type), demand.service_seconds.value
     growth, silent = demand.backlog.growth_per_second, not seen.any_beats
-    rates = [
-        demand.arrivals_per_second.value or 0.0,
-        arrivals_per_second(seen, task_type, demand.unqueued_per_second) or 0.0,
-    ]
+    unread = _unread_for(queues, moment.now) > LONGEST_GAP
+    rates = [demand.highest_per_second or 0.0] if unread else []
+    rates += _rates_read(seen, fleet, demand, task_type)
     sampled = any(freshness.HISTORIES.quality(each, moment.now) is Quality.FRESH for each in times)
     if silent and sampled and service is not None:
         # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.
@@ -147,7 +129,7 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
     if service and demand.busy_slots.value and task_type is TaskType.ACTIVITY:
-        # Sampled histories of a young fleet tell of short tasks first; by Little's law as much arrives as is busy.
+        # By Little's law as much arrives as is busy, and slots tell sooner than averages of a queue's rates.
         # Of workflow tasks, which last milliseconds, a momentary count of slots says next to nothing.
         rates.append(demand.busy_slots.value / service)
     rate = max(rates)
@@ -165,11 +147,25 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         done_per_second=done_per_second(seen, task_type),
         busy_slots=busy or 0,
         busy_known=seen.all_beat or (sampled and _never_beat(seen)),
-        slots_per_worker=_slots_per_worker(seen, fleet, task_type),
+        slots_per_worker=slots_per_worker(seen, fleet, task_type),
         rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
         watched=moment.now - demand.since if demand.since is not None else timedelta(0),
         quality=_worst(queues, moment.now),
+        unread=unread,
     )
+
+
+def _rates_read(seen: Observation, fleet: Fleet, demand: Demand, task_type: TaskType) -> tuple[float, float]:
+    """What readings of the queues say of arrivals: their level, and the newest if it lies well above."""
+    level = demand.arrivals_per_second.value or 0.0
+    newest = arrivals_per_second(seen, task_type, demand.unqueued_per_second) or 0.0
+    covered = NEWEST_COVERED * margin.margin_per_second(demand, level, fleet.objective.percentile)
+    return level, newest - covered
+
+
+def _unread_for(queues: Iterable[QueueSeen], now: datetime) -> timedelta:
+    """For how long a queue has not been read; one that never was says nothing."""
+    return max((now - queue.at for queue in queues if queue.at is not None), default=timedelta(0))
 
 
 def _queues(seen: Observation, task_type: TaskType) -> list[QueueSeen]:
@@ -180,40 +176,12 @@ def _times(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
     return [times for times in seen.task_times if times.task_type is task_type]
 
 
-def _service(seen: Observation, task_type: TaskType) -> tuple[float | None, float | None]:
-    """Slot time of a task and its squared coefficient of variation.
-
-    From histories where they are sampled, else busy slots per throughput (Little's law), which tells no variation.
-    """
-    sampled = [times for times in _times(seen, task_type) if times.service_mean_seconds is not None and times.samples]
-    if sampled:
-        count = sum(times.samples for times in sampled)
-        mean = sum((times.service_mean_seconds or 0.0) * times.samples for times in sampled) / count
-        return mean, max((times.service_scv for times in sampled if times.service_scv is not None), default=None)
-    done, busy = done_per_second(seen, task_type), _busy_slots(seen, task_type)
-    return (busy / done if done and busy else None), None
-
-
-def _busy_slots(seen: Observation, task_type: TaskType) -> int | None:
-    """Occupied slots of all beating workers; None where nobody beats."""
-    if not seen.any_beats:
-        return None
-    if task_type is TaskType.WORKFLOW:
-        return sum(total.workflow_slots_used for total in seen.totals)
-    return sum(total.activity_slots_used for total in seen.totals)
-
-
 def _never_beat(seen: Observation) -> bool:
     """Whether no worker tells of itself although one has had the time to: it never will.
 
     Where all are young, as after a rollout, they may be as busy as they like before the first one beats.
     """
     return not seen.any_beats and any(worker.age_seconds > FIRST_BEAT_SECONDS for worker in seen.ready)
-
-
-def _all_busy_slots(seen: Observation, task_type: TaskType) -> int | None:
-    """Occupied slots, if every ready worker tells: the part that some tell would pass for a fall of the load."""
-    return _busy_slots(seen, task_type) if seen.all_beat else None
 
 
 def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
@@ -237,14 +205,3 @@ def _worst(queues: Iterable[QueueSeen], now: datetime) -> Quality:
         if quality in qualities:
             return quality
     return Quality.MISSING
-
-
-def _slots_per_worker(seen: Observation, fleet: Fleet, task_type: TaskType) -> int:
-    """Slots that a beating worker has on average; what is declared, or the SDKs' default, where none tells."""
-    workflow = task_type is TaskType.WORKFLOW
-    beating = sum(total.beating for total in seen.totals)
-    slots = sum(total.workflow_slots if workflow else total.activity_slots for total in seen.totals)
-    if beating and slots >= beating:
-        return slots // beating
-    declared = fleet.workers.slots.workflow if workflow else fleet.workers.slots.activity
-    return declared or DEFAULT_SLOTS

@@ -12,7 +12,7 @@ SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""
 
 SURPRISE_TIME = timedelta(minutes=30)
-SURPRISES_LEFT = 1.5
+SURPRISES_LEFT = 3.0
 """Part of the surprises that a margin leaves uncovered, for each part of the tasks that the objective lets be late."""
 
 SURPRISE_HORIZON = timedelta(seconds=30)
@@ -27,9 +27,9 @@ HIGHEST_BEATEN = 0.25
 """How far a load may be expected above its highest level of late. A load that jumps between two levels has large
 surprises, but at the upper one nothing is left to be surprised by: it took twice the workers that it needed."""
 
-FEWEST_SURPRISES = 5.0
-FIRST_SURPRISE = 0.25
-"""What counts as the quantile until so many were seen."""
+FIRST_SURPRISES = (0.0, 0.0, 2.0, 1.5, 0.4, 0.2, 0.1, 0.05, 0.02, 0.0, 0.0)
+"""What counts as seen before anything was, in the same buckets; it fades as real ones come. With next to nothing at
+first, fleets lost workers in their fifth minute and missed them in the sixth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def surprises_after(demand: Demand, news: News) -> tuple[float, ...]:
     surprise = (news.rate - before.value) / math.sqrt(max(before.value, 0.0) + 1)
     last = demand.arrivals_per_second.at or news.at
     decay = math.exp(-max((news.at - last) / SURPRISE_TIME, 0.0))
-    counts = demand.surprises or (0.0,) * (len(SURPRISE_EDGES) + 1)
+    counts = demand.surprises or FIRST_SURPRISES
     bucket = bisect_left(SURPRISE_EDGES, surprise)
     return tuple(round(count * decay + (index == bucket), 2) for index, count in enumerate(counts))
 
@@ -86,7 +86,7 @@ def margin_per_second(demand: Demand, rate: float, percentile: float) -> float:
         percentile: Of the tasks, that the objective wants in time.
 
     """
-    surprise = _quantile(demand.surprises, percentile) * math.sqrt(rate + 1)
+    surprise = _quantile(demand.surprises or FIRST_SURPRISES, percentile) * math.sqrt(rate + 1)
     return min(surprise, LARGEST_MARGIN * rate, _below_highest(demand, rate))
 
 
@@ -107,8 +107,6 @@ def _quantile(surprises: tuple[float, ...], percentile: float) -> float:
     total, covered = sum(surprises), 1 - SURPRISES_LEFT * (1 - percentile / 100)
     if covered <= 0:
         return 0.0
-    if total < FEWEST_SURPRISES:
-        return FIRST_SURPRISE
     below, left = 0.0, covered * total
     for count, edge in zip(surprises, SURPRISE_EDGES, strict=False):
         if count >= left:

@@ -202,6 +202,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HELD_BY_ROLLOUT: "no worker goes while others are being replaced",
     Reason.HELD_BY_CRASHES: "no worker goes while workers crash: that is lost capacity, not less load",
     Reason.HELD_BY_EMBARGO: "no worker goes, since that did harm a while ago",
+    Reason.UNREAD_LOAD: "the load was not read for a while and may be as high as it was of late",
     Reason.UNCONFIRMED_PLAN: "the target has not confirmed the last change",
     Reason.ALL_SIGNALS_GONE: "no signal of the load is left",
     Reason.FOREIGN_COUNT: "somebody else set the worker count",

@@ -85,6 +85,7 @@ class Reason(TolerantEnum):
     HELD_BY_ROLLOUT = "held_by_rollout"
     HELD_BY_CRASHES = "held_by_crashes"
     HELD_BY_EMBARGO = "held_by_embargo"
+    UNREAD_LOAD = "unread_load"
     UNCONFIRMED_PLAN = "unconfirmed_plan"
     ALL_SIGNALS_GONE = "all_signals_gone"
     FOREIGN_COUNT = "foreign_count"

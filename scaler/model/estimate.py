@@ -15,7 +15,8 @@ class Load:
     `arrivals_per_second` counts what is polled from queues and what never reaches them (sticky workflow tasks,
     eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
     more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`. `watched`
-    is for how long arrivals have been seen without a gap.
+    is for how long arrivals have been seen without a gap; `unread` that for a while no reading told of them, so that
+    they are taken for as high as they were of late.
     """
 
     task_type: TaskType
@@ -34,6 +35,7 @@ class Load:
     rate_limited: bool
     watched: timedelta
     quality: Quality
+    unread: bool = False
 
     @property
     def erlangs(self) -> float | None:

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
-
-from scaler.demand import FIRST_RATES, LEARNING_TIME, fed
-from scaler.model.common import Size, TaskType
+from scaler.demand import FIRST_RATES, LEARNING_TIME
+from scaler.model.common import Size
 from scaler.model.decision import Reason
-from scaler.model.memory import Demand, Operator
+from scaler.model.memory import Operator
 from scaler.model.observation import Observation, ReplaySeen
 from tests.support.plausible import TICK, Life, Step
 from tests.support.strategies import declared
@@ -31,11 +29,6 @@ def _late(seen: Observation) -> Observation:
     return replace(seen, queues=tuple(queues))
 
 
-def _taking(seen: Observation, seconds: float, later: timedelta) -> Observation:
-    times = (replace(each, service_mean_seconds=seconds) for each in seen.task_times)
-    return replace(seen, observed_at=seen.observed_at + later, task_times=tuple(times))
-
-
 def test_the_first_rates_of_a_queue_add_no_worker_while_nothing_waits() -> None:
     life = _begun()
 
@@ -45,26 +38,6 @@ def test_the_first_rates_of_a_queue_add_no_worker_while_nothing_waits() -> None:
     assert step.decision.predicted.size.workers > step.current.workers
     assert step.wanted.workers == step.current.workers
     assert Reason.HELD_BY_FIRST_RATES in step.decision.reasons
-
-
-def test_what_the_first_seconds_tell_of_service_times_does_not_stay() -> None:
-    """Of five tasks under way one has ended: by Little's law each would take ten seconds."""
-    demand, seen = Demand(), _begun().observe(PER_SECOND, 0.1)
-    for number, seconds in enumerate((10.0, 8.0, 1.5, 1.5, 1.6)):
-        demand = fed(demand, _taking(seen, seconds, number * TICK), TaskType.ACTIVITY)
-
-    assert demand.service_seconds.value == pytest.approx(1.5, abs=0.1)
-
-
-def test_a_missing_service_time_leaves_what_is_known() -> None:
-    seen = _begun().observe(PER_SECOND, 0.1)
-    demand = fed(Demand(), _taking(seen, 2.0, timedelta(0)), TaskType.ACTIVITY)
-
-    demand = fed(
-        demand, replace(seen, observed_at=seen.observed_at + TICK, task_times=(), totals=()), TaskType.ACTIVITY
-    )
-
-    assert demand.service_seconds.value == 2.0
 
 
 def test_tasks_that_wait_add_workers_at_once() -> None:

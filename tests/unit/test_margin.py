@@ -1,8 +1,12 @@
 """The margin above the load: as large as what surprised before, and used up before workers are added for it."""
 
+import math
 import random
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
+
+import pytest
 
 from scaler.demand import Moment, fed, load
 from scaler.fleet import Fleet
@@ -105,17 +109,60 @@ def test_who_lets_most_tasks_be_late_needs_no_margin() -> None:
 
 
 def test_a_load_that_jumps_between_two_levels_leaves_little_room_above_the_upper_one() -> None:
-    life, low_per_second = _settled(), 3.0
+    life, low_per_second, strict = _settled(), 3.0, declared(objective={"percentile": 99})
     for per_second in (low_per_second, PER_SECOND, low_per_second, PER_SECOND):
         for _ in range(20):
             life.tick(life.observe(per_second, 0.5), Operator())
-    upper = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    upper = _load(strict, life.observe(PER_SECOND, 0.5), life.memory.activity)
     for _ in range(20):
         life.tick(life.observe(low_per_second, 0.5), Operator())
-    lower = _load(life.fleet, life.observe(low_per_second, 0.5), life.memory.activity)
+    lower = _load(strict, life.observe(low_per_second, 0.5), life.memory.activity)
 
     assert upper.margin_per_second <= 1.1 * HIGHEST_BEATEN * upper.arrivals_per_second
     assert lower.margin_per_second == LARGEST_MARGIN * lower.arrivals_per_second
+
+
+def test_before_anything_surprised_a_margin_is_kept_that_fades_if_nothing_does() -> None:
+    life = Life(declared(workers={"min": 1, "max": 100}), Size(20, 100), 2**18, ReplaySeen())
+    first = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    for _ in range(TICKS):
+        life.tick(life.observe(PER_SECOND, 0.5), Operator())
+    settled = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+
+    assert first.margin_per_second > math.sqrt(PER_SECOND)
+    assert settled.margin_per_second < first.margin_per_second / 3
+
+
+def test_a_reading_within_half_of_the_margin_does_not_pass_for_a_higher_load() -> None:
+    life = _settled()
+    level = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    wavering = life.observe(level.arrivals_per_second + level.margin_per_second / 4, 0.5)
+    jumping = life.observe(level.arrivals_per_second + 2 * level.margin_per_second, 0.5)
+
+    assert _load(life.fleet, wavering, life.memory.activity).arrivals_per_second == level.arrivals_per_second
+    assert _load(life.fleet, jumping, life.memory.activity).arrivals_per_second > level.arrivals_per_second
+
+
+def test_a_load_that_nobody_reads_may_be_back_where_it_was() -> None:
+    life, low_per_second = _settled(), 10.0
+    for _ in range(20):
+        life.tick(life.observe(low_per_second, 0.5), Operator())
+    unread = life.observe(low_per_second, 0.5)
+    loads = [_load_after(life, unread, seconds).arrivals_per_second for seconds in (0, 60, 120)]
+    life.now += timedelta(seconds=120)
+    step = _after(life, unread)
+
+    assert loads[0] == loads[1] == pytest.approx(low_per_second, rel=0.3)
+    assert loads[2] > 2 * low_per_second
+    assert step.wanted.workers > step.current.workers
+    assert Reason.UNREAD_LOAD in step.decision.reasons
+
+
+def _load_after(life: Life, seen: Observation, seconds: float) -> Load:
+    moment = Moment(TaskType.ACTIVITY, seen.observed_at + timedelta(seconds=seconds))
+    found = load(seen, life.fleet, life.memory.activity, moment)
+    assert found is not None
+    return found
 
 
 def _margins_left(step: Step) -> float:

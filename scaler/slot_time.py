@@ -1,0 +1,112 @@
+"""How long a task occupies its slot: off sampled histories at first, by Little's law once workers tell. Pure."""
+
+import math
+from datetime import timedelta
+
+from scaler.level import level_after
+from scaler.model.common import TaskType
+from scaler.model.memory import Demand, Level
+from scaler.model.observation import Observation, TaskTimesSeen, WorkerSeen
+from scaler.slots import busy_slots, done_per_second
+
+SAMPLED_TIME, COUNTED_TIME = timedelta(minutes=3), timedelta(minutes=8)
+"""Time constants at most: service times follow code and downstreams, and slots are counted once in a heartbeat."""
+
+FIRST_TIME = timedelta(seconds=10)
+"""Time constant at first: of five tasks under way one has ended, and what that tells would stay for minutes."""
+
+SERVED_FOR = timedelta(seconds=130)
+"""Two heartbeats of the SDKs: whoever started within the first of them has slots taken before any task is done."""
+
+SERVED_FOR_SECONDS = SERVED_FOR.total_seconds()
+
+LONGEST_BY_LITTLE = timedelta(seconds=35)
+"""What is done now was begun so long ago at most. Of longer tasks a load that grows would be taken for longer tasks."""
+
+BALANCED_WITHIN = 0.2
+"""So much more or less may be done than arrives, beside what two deviations of a heartbeat's count explain. After a
+jump slots are taken at once and done is the mean of a minute: tasks of 6 s passed for ones of 7.7 s."""
+
+COUNTED_OVER_SECONDS = 60.0
+
+TOLD_FOR = timedelta(minutes=10)
+"""For so long what Little's law told stands against samples, while no worker has served for long enough."""
+
+
+def service_after(demand: Demand, seen: Observation, task_type: TaskType, watched: timedelta) -> Level:
+    """The level of slot times after one more observation, which is a mean at first and forgets later.
+
+    Args:
+        demand: What is remembered of the task type.
+        seen: The observation.
+        task_type: Whose slots.
+        watched: For how long arrivals have been watched without a gap.
+
+    """
+    known, told_for = demand.service_seconds, max(watched - SERVED_FOR, FIRST_TIME)
+    counted = _by_little(seen, task_type) if _balanced(demand, seen, task_type) else None
+    if counted is not None:
+        return level_after(known, counted, seen.observed_at, min(told_for, COUNTED_TIME))
+    if not _samples_count(demand, seen, task_type, watched):
+        return known
+    return level_after(known, _sampled(seen, task_type), seen.observed_at, min(told_for, SAMPLED_TIME))
+
+
+def variability(seen: Observation, task_type: TaskType) -> float | None:
+    """Squared coefficient of variation of slot times; only sampled histories tell."""
+    return max((each.service_scv for each in _times(seen, task_type) if each.service_scv is not None), default=None)
+
+
+def _by_little(seen: Observation, task_type: TaskType) -> float | None:
+    """Slots taken for each task a second, of activities and of workers that have served for a while.
+
+    Samples of a young fleet tell of short tasks first (seen: 2.6 s after four minutes and 5 s after forty, of 6 s):
+    who is read while its task is under way shows only those before. Of workflow tasks, which last milliseconds, a
+    momentary count of slots says next to nothing.
+    """
+    if task_type is TaskType.WORKFLOW:
+        return None
+    telling = [worker for worker in seen.ready if _tells(worker)]
+    busy = sum(worker.activity_slots_used or 0 for worker in telling)
+    done = sum(worker.activities_per_second or 0.0 for worker in telling)
+    if not busy or not done or busy / done > LONGEST_BY_LITTLE.total_seconds():
+        return None
+    return busy / done
+
+
+def _balanced(demand: Demand, seen: Observation, task_type: TaskType) -> bool:
+    """Whether about as much is done as arrives: while slots fill up or empty the law does not hold."""
+    done, arriving = done_per_second(seen, task_type), demand.arrivals_per_second.value
+    if done is None or arriving is None:
+        return False
+    by_chance = 2 * math.sqrt(arriving / COUNTED_OVER_SECONDS)
+    return abs(done - arriving) <= BALANCED_WITHIN * arriving + by_chance
+
+
+def _tells(worker: WorkerSeen) -> bool:
+    told = worker.activities_per_second is not None and worker.activity_slots_used is not None
+    return told and worker.age_seconds - (worker.started_in_seconds or 0.0) > SERVED_FOR_SECONDS
+
+
+def _samples_count(demand: Demand, seen: Observation, task_type: TaskType, watched: timedelta) -> bool:
+    """Whether samples are all there is: Little's law has not told yet, or not for long, or never will."""
+    if task_type is TaskType.WORKFLOW or not seen.any_beats or watched < SERVED_FOR:
+        return True
+    known = demand.service_seconds
+    if known.at is None or known.value is None or known.value > LONGEST_BY_LITTLE.total_seconds():
+        return True
+    return seen.observed_at - known.at >= TOLD_FOR
+
+
+def _sampled(seen: Observation, task_type: TaskType) -> float | None:
+    """The mean of sampled histories; where none is read, what all workers together have taken and done."""
+    times = [each for each in _times(seen, task_type) if each.service_mean_seconds is not None and each.samples]
+    if times:
+        count = sum(each.samples for each in times)
+        return sum((each.service_mean_seconds or 0.0) * each.samples for each in times) / count
+    done, busy = done_per_second(seen, task_type), busy_slots(seen, task_type)
+    return busy / done if done and busy else None
+
+
+def _times(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
+    return [times for times in seen.task_times if times.task_type is task_type]
