@@ -11,8 +11,8 @@ from scaler.level import level_after
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 from scaler.model.memory import Backlog, Demand, Level, figure
-from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen
-from scaler.slot_time import service_after, variability
+from scaler.model.observation import Observation, QueueSeen
+from scaler.slot_time import service_after, times_of, variability
 from scaler.slots import all_busy_slots, busy_slots, done_per_second, slots_per_worker
 
 LEVEL_TIME = timedelta(seconds=35)
@@ -69,7 +69,7 @@ def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
         service_seconds=service_after(demand, seen, task_type, at - since),
         service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=margin.surprises_after(demand, news),
-        levels_before=margin.levels_after(demand.levels_before, news),
+        levels_before=margin.levels_after(demand, news),
         highest_per_second=margin.highest_after(demand, news),
         backlog=_backlog(demand, seen, task_type),
         limited_at=at if any(queue.rate_limited for queue in _queues(seen, task_type)) else demand.limited_at,
@@ -115,12 +115,13 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     task_type = moment.task_type
     if not fleet.polls(task_type):
         return None
-    queues, times = _queues(seen, task_type), _times(seen, task_type)
+    queues, times = _queues(seen, task_type), times_of(seen, task_type)
     busy, service = busy_slots(seen, task_type), demand.service_seconds.value
     growth, silent = demand.backlog.growth_per_second, not seen.any_beats
     unread = _unread_for(queues, moment.now) > LONGEST_GAP
-    rates = [demand.highest_per_second or 0.0] if unread else []
-    rates += _rates_read(seen, fleet, demand, task_type)
+    rates = [_rate_read(seen, fleet, demand, task_type)]
+    if unread:
+        rates.append(demand.highest_per_second or 0.0)
     sampled = any(freshness.HISTORIES.quality(each, moment.now) is Quality.FRESH for each in times)
     if silent and sampled and service is not None:
         # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.
@@ -155,12 +156,14 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
     )
 
 
-def _rates_read(seen: Observation, fleet: Fleet, demand: Demand, task_type: TaskType) -> tuple[float, float]:
-    """What readings of the queues say of arrivals: their level, and the newest if it lies well above."""
+def _rate_read(seen: Observation, fleet: Fleet, demand: Demand, task_type: TaskType) -> float:
+    """What readings of the queues say of arrivals: their level, or the newest where it lies well above."""
     level = demand.arrivals_per_second.value or 0.0
     newest = arrivals_per_second(seen, task_type, demand.unqueued_per_second) or 0.0
+    if newest <= level:
+        return level
     covered = NEWEST_COVERED * margin.margin_per_second(demand, level, fleet.objective.percentile)
-    return level, newest - covered
+    return max(level, newest - covered)
 
 
 def _unread_for(queues: Iterable[QueueSeen], now: datetime) -> timedelta:
@@ -170,10 +173,6 @@ def _unread_for(queues: Iterable[QueueSeen], now: datetime) -> timedelta:
 
 def _queues(seen: Observation, task_type: TaskType) -> list[QueueSeen]:
     return [queue for queue in seen.queues if queue.task_type is task_type]
-
-
-def _times(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
-    return [times for times in seen.task_times if times.task_type is task_type]
 
 
 def _never_beat(seen: Observation) -> bool:

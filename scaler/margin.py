@@ -28,8 +28,8 @@ HIGHEST_BEATEN = 0.25
 surprises, but at the upper one nothing is left to be surprised by: it took twice the workers that it needed."""
 
 FIRST_SURPRISES = (0.0, 0.0, 2.0, 1.5, 0.4, 0.2, 0.1, 0.05, 0.02, 0.0, 0.0)
-"""What counts as seen before anything was, in the same buckets; it fades as real ones come. With next to nothing at
-first, fleets lost workers in their fifth minute and missed them in the sixth."""
+"""What counts as seen before anything was, in the same buckets; it weighs less as real ones come. With next to nothing
+at first, fleets lost workers in their fifth minute and missed them in the sixth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +42,10 @@ class News:
     learning: bool  # the first rates rise from nothing, which is no surprise
 
 
-def levels_after(before: tuple[Level, ...], news: News) -> tuple[Level, ...]:
+def levels_after(demand: Demand, news: News) -> tuple[Level, ...]:
     """A few past levels, far enough apart that the oldest lies a horizon back."""
     level, at = news.level, news.at
-    kept = tuple(each for each in before if each.at is not None and at - each.at <= 2 * SURPRISE_HORIZON)
+    kept = tuple(each for each in demand.levels_before if each.at is not None and at - each.at <= 2 * SURPRISE_HORIZON)
     crowded = kept and kept[-1].at is not None and at - kept[-1].at < SURPRISE_HORIZON / (LEVELS_KEPT - 1)
     if crowded or level.at is None:
         return kept

@@ -44,7 +44,7 @@ def service_after(demand: Demand, seen: Observation, task_type: TaskType, watche
 
     """
     known, told_for = demand.service_seconds, max(watched - SERVED_FOR, FIRST_TIME)
-    counted = _by_little(seen, task_type) if _balanced(demand, seen, task_type) else None
+    counted = _by_little(demand, seen) if task_type is TaskType.ACTIVITY else None
     if counted is not None:
         return level_after(known, counted, seen.observed_at, min(told_for, COUNTED_TIME))
     if not _samples_count(demand, seen, task_type, watched):
@@ -52,19 +52,24 @@ def service_after(demand: Demand, seen: Observation, task_type: TaskType, watche
     return level_after(known, _sampled(seen, task_type), seen.observed_at, min(told_for, SAMPLED_TIME))
 
 
+def times_of(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
+    """What sampled histories tell of one task type, queue by queue."""
+    return [times for times in seen.task_times if times.task_type is task_type]
+
+
 def variability(seen: Observation, task_type: TaskType) -> float | None:
     """Squared coefficient of variation of slot times; only sampled histories tell."""
-    return max((each.service_scv for each in _times(seen, task_type) if each.service_scv is not None), default=None)
+    return max((each.service_scv for each in times_of(seen, task_type) if each.service_scv is not None), default=None)
 
 
-def _by_little(seen: Observation, task_type: TaskType) -> float | None:
-    """Slots taken for each task a second, of activities and of workers that have served for a while.
+def _by_little(demand: Demand, seen: Observation) -> float | None:
+    """Slots taken for each activity a second, of workers that have served for a while; None where the law doesn't hold.
 
     Samples of a young fleet tell of short tasks first (seen: 2.6 s after four minutes and 5 s after forty, of 6 s):
-    who is read while its task is under way shows only those before. Of workflow tasks, which last milliseconds, a
-    momentary count of slots says next to nothing.
+    who is read while its task is under way shows only those before. Workflow tasks are not counted: they last
+    milliseconds, and a momentary count of slots says next to nothing of them.
     """
-    if task_type is TaskType.WORKFLOW:
+    if not _balanced(demand, seen):
         return None
     telling = [worker for worker in seen.ready if _tells(worker)]
     busy = sum(worker.activity_slots_used or 0 for worker in telling)
@@ -74,9 +79,9 @@ def _by_little(seen: Observation, task_type: TaskType) -> float | None:
     return busy / done
 
 
-def _balanced(demand: Demand, seen: Observation, task_type: TaskType) -> bool:
-    """Whether about as much is done as arrives: while slots fill up or empty the law does not hold."""
-    done, arriving = done_per_second(seen, task_type), demand.arrivals_per_second.value
+def _balanced(demand: Demand, seen: Observation) -> bool:
+    """Whether about as many activities are done as arrive: while slots fill up or empty the law does not hold."""
+    done, arriving = done_per_second(seen, TaskType.ACTIVITY), demand.arrivals_per_second.value
     if done is None or arriving is None:
         return False
     by_chance = 2 * math.sqrt(arriving / COUNTED_OVER_SECONDS)
@@ -100,13 +105,9 @@ def _samples_count(demand: Demand, seen: Observation, task_type: TaskType, watch
 
 def _sampled(seen: Observation, task_type: TaskType) -> float | None:
     """The mean of sampled histories; where none is read, what all workers together have taken and done."""
-    times = [each for each in _times(seen, task_type) if each.service_mean_seconds is not None and each.samples]
+    times = [each for each in times_of(seen, task_type) if each.service_mean_seconds is not None and each.samples]
     if times:
         count = sum(each.samples for each in times)
         return sum((each.service_mean_seconds or 0.0) * each.samples for each in times) / count
     done, busy = done_per_second(seen, task_type), busy_slots(seen, task_type)
     return busy / done if done and busy else None
-
-
-def _times(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
-    return [times for times in seen.task_times if times.task_type is task_type]

@@ -35,7 +35,7 @@ class Load:
     rate_limited: bool
     watched: timedelta
     quality: Quality
-    unread: bool = False
+    unread: bool
 
     @property
     def erlangs(self) -> float | None:

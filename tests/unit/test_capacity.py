@@ -27,6 +27,7 @@ LOAD = Load(
     rate_limited=False,
     watched=timedelta(hours=1),
     quality=Quality.FRESH,
+    unread=False,
 )
 
 

@@ -53,7 +53,7 @@ def test_what_the_first_seconds_tell_does_not_stay() -> None:
     for seconds in (10.0, 8.0, 1.5, 1.5, 1.6):
         demand = _after(demand, _observed(seconds, **_taking(9.0, YOUNG)), TICK)
 
-    assert demand.service_seconds.value == pytest.approx(1.5, abs=0.3)
+    assert demand.service_seconds.value == pytest.approx(1.5, abs=0.2)
 
 
 def test_workers_that_have_served_for_a_while_are_believed_before_samples() -> None:
