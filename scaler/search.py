@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scaler.capacity import Asked, Service, predicted_wait, workers_needed
+from scaler.capacity import MOST_WORKERS, Asked, Service, predicted_wait, workers_needed
 from scaler.fleet import CACHE_FLOOR, Fleet
 from scaler.model.common import Size
 from scaler.model.decision import Alternative, Constraint, Prediction
@@ -18,11 +18,8 @@ from scaler.offer import Offers
 TRUSTED_GROWTH = 2.0
 """A cache may grow to so many times what was ever seen full; beyond, memory is extrapolation."""
 
-CANDIDATES = 12
-ITERATIONS = 4
-"""Workers and misses depend on each other; after so many rounds they differ by less than one worker."""
-
-SMALLEST_STEP = 1.25
+NEXT_CACHE = 1.25
+"""How far the neighbours of a cache size are from it that a decision tells of."""
 
 PAYBACK_HOURS = 2.0
 """A change of the cache has to earn its cost in this time."""
@@ -30,8 +27,8 @@ PAYBACK_HOURS = 2.0
 CHANGE_WORKERS = 0.02
 """Cost of a change beside the surge, as a part of the fleet for an hour: lost caches, attention, risk."""
 
-GAIN = 0.05
-"""A change of the cache that saves less than this part of the cost is not worth it; of equals the larger wins."""
+EQUAL_COSTS = 0.005
+"""Costs that differ by less than this part are equal; of equals the larger cache wins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +92,7 @@ class Search:
     def need(self) -> Need:
         """The cheapest size that keeps every objective within the memory limit."""
         bounds = cache_bounds(self._estimate.memory, self._fleet, self._current.cache)
-        candidates: list[_Candidate] = []
-        for cache in self._caches(bounds):
-            near = candidates[-1].size.workers if candidates else None
-            candidates.append(self._candidate(cache, near))
-        best = _cheapest(candidates)
+        best = _cheapest([self._candidate(cache) for cache in self._caches(bounds)])
         return Need(
             size=best.size,
             workers_bound=best.bound,
@@ -107,32 +100,33 @@ class Search:
             cost_per_hour=best.cost_per_hour,
             predicted=self.predict(best.size),
             safe_cache=_safe_cache(self._estimate.memory, self._fleet) if self._fleet.decides_cache else None,
-            alternatives=tuple(self._rejected(best, candidates, bounds)),
+            alternatives=tuple(self._rejected(best, bounds)),
             memory_floor=bounds is not None and bounds.too_small,
         )
 
-    def workers_at(self, cache: int | None, near: int | None = None) -> tuple[int, Constraint]:
-        """The fewest workers that keep the objectives of both task types with this cache size.
-
-        More workers also mean more cache, so fewer replays, so fewer workers: found by iteration.
-
-        Args:
-            cache: The size of each cache.
-            near: A count from which to look, if one is known to be close.
-
-        """
+    def workers_at(self, cache: int | None) -> tuple[int, Constraint]:
+        """The fewest workers that keep the objectives of both task types with caches of this size."""
         floor, workflow = self._for_activities, self._workflow
-        best = floor
-        if workflow is not None:
-            workers = max(near or self._current.workers, floor[0], 1)
-            for _ in range(ITERATIONS):
-                needed = self._workers_for(workflow, self._offers.workflow(Size(workers, cache)))
-                best = needed if needed[0] > floor[0] else floor
-                if max(best[0], 1) == workers:
-                    break
-                workers = max(best[0], 1)
+        best = floor if workflow is None else self._for_both(workflow, cache)
         reserve = self._fleet.workers.reserve
         return best[0] + reserve, Constraint.RESERVE if reserve and best[0] == 0 else best[1]
+
+    def _for_both(self, workflow: Asked, cache: int | None) -> tuple[int, Constraint]:
+        """The fewest workers that are enough with the replays that so many lead to, and for activities.
+
+        More workers also mean more cache, so fewer replays, so fewer workers needed: what is asked for with a count
+        that is enough bounds the answer from below, with one that is not, from above.
+        """
+        fewest, bound = self._for_activities
+        workers, most = fewest, MOST_WORKERS
+        while fewest < most:
+            needed, by_load = self._workers_for(workflow, self._offers.workflow(Size(max(workers, 1), cache)))
+            if needed <= workers:
+                fewest, most = max(fewest, needed), workers
+            else:
+                fewest, most, bound = workers + 1, min(most, needed), by_load
+            workers = (fewest + most) // 2
+        return fewest, bound
 
     def predict(self, size: Size) -> Prediction:
         """What a size is expected to do."""
@@ -151,20 +145,18 @@ class Search:
         )
 
     def _caches(self, bounds: CacheBounds | None) -> Sequence[int | None]:
-        if bounds is None:
-            return [self._current.cache]
-        ratio = bounds.highest / bounds.lowest
-        step = max(SMALLEST_STEP, ratio ** (1 / CANDIDATES))
-        caches = {bounds.lowest, bounds.highest}
-        cache = float(bounds.highest)
-        while (cache := cache / step) > bounds.lowest:
-            caches.add(int(cache))
-        if self._current.cache is not None and bounds.lowest <= self._current.cache <= bounds.highest:
-            caches.add(self._current.cache)
-        return sorted(caches, reverse=True)
+        """The present size, which costs no change, and the largest that may be chosen.
 
-    def _candidate(self, cache: int | None, near: int | None) -> _Candidate:
-        workers, bound = self.workers_at(cache, near)
+        None between them can cost less: it asks for as many workers as the largest or more, and for more replays.
+        """
+        current = self._current.cache
+        if bounds is None:
+            return [current]
+        stays = current is not None and bounds.lowest <= current < bounds.highest
+        return [bounds.highest, current] if stays else [bounds.highest]
+
+    def _candidate(self, cache: int | None) -> _Candidate:
+        workers, bound = self.workers_at(cache)
         floor = max(self._fleet.workers.min, self._estimate.schedule_floor)
         if floor > workers:
             by_schedule = self._estimate.schedule_floor >= self._fleet.workers.min and floor > self._fleet.workers.min
@@ -201,20 +193,18 @@ class Search:
             return Constraint.FIXED
         return bounds.bound if cache >= bounds.highest else Constraint.REPLAY_COST
 
-    def _rejected(
-        self, best: _Candidate, candidates: list[_Candidate], bounds: CacheBounds | None
-    ) -> Iterator[Alternative]:
+    def _rejected(self, best: _Candidate, bounds: CacheBounds | None) -> Iterator[Alternative]:
         """The neighbours of the chosen size, each with what spoke against it."""
         workers, cache = best.size.workers, best.size.cache
         if workers > self._fleet.workers.min:
             yield Alternative(predicted=self.predict(Size(workers - 1, cache)), against=best.bound)
         if bounds is None or cache is None:
             return
-        smaller = [each for each in candidates if (each.size.cache or 0) < cache]
-        if smaller:
-            yield Alternative(predicted=self.predict(smaller[0].size), against=Constraint.REPLAY_COST)
+        smaller = max(int(cache / NEXT_CACHE), bounds.lowest)
+        if smaller < cache:
+            yield Alternative(predicted=self.predict(self._candidate(smaller).size), against=Constraint.REPLAY_COST)
         if cache >= bounds.highest:
-            larger = math.ceil(SMALLEST_STEP * cache)
+            larger = math.ceil(NEXT_CACHE * cache)
             yield Alternative(predicted=self.predict(Size(workers, larger)), against=bounds.bound)
 
 
@@ -227,9 +217,9 @@ def _wait_seconds(asked: Asked | None, service: Service | None, workers: int) ->
 
 
 def _cheapest(candidates: list[_Candidate]) -> _Candidate:
-    """Of those within the gain of the lowest cost the largest cache: it costs nothing and saves replays."""
+    """Of those at the lowest cost the largest cache: it costs nothing and saves replays."""
     lowest = min(candidate.cost_per_hour for candidate in candidates)
-    near = [candidate for candidate in candidates if candidate.cost_per_hour <= lowest * (1 + GAIN / 10) + 1e-9]
+    near = [candidate for candidate in candidates if candidate.cost_per_hour <= lowest * (1 + EQUAL_COSTS) + 1e-9]
     return max(near, key=lambda candidate: candidate.size.cache or 0)
 
 

@@ -1,0 +1,134 @@
+"""The search: it finds the fewest workers for a cache, and no size of the cache between its candidates costs less."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaler.cache_curve import cache_use
+from scaler.capacity import Asked, workers_needed
+from scaler.model.common import Quality, Size, TaskType
+from scaler.model.estimate import Corner, Estimate, Load, MemoryUse
+from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen
+from scaler.offer import Offers
+from scaler.search import EQUAL_COSTS, Search
+from tests.support.strategies import NOW, declared
+
+FLEET = declared(workers={"min": 1, "max": 1000}, cache={"min": 10, "max": 2000})
+MEMORY = MemoryUse(
+    corners=(Corner(0, 80 * 2**20), Corner(2000, 480 * 2**20)),
+    slope_bytes=2**18,
+    largest_cached=2000,
+    caches=1,
+    limit_bytes=2**29,
+    fullest_bytes=2**28,
+    soonest_bytes=2**28,
+    quality=Quality.FRESH,
+    measured=True,
+)
+
+
+@st.composite
+def loads(draw: st.DrawFn, task_type: TaskType) -> Load:
+    rate = draw(st.floats(0.0, 300.0))
+    return Load(
+        task_type=task_type,
+        arrivals_per_second=rate,
+        margin_per_second=rate * draw(st.floats(0.0, 1.0)),
+        service_seconds=draw(st.sampled_from([0.005, 0.1, 3.0])),
+        service_scv=draw(st.sampled_from([0.0, 1.0, 4.0])),
+        backlog_tasks=draw(st.sampled_from([0, 0, 40, 4000])),
+        backlog_growth_per_second=draw(st.sampled_from([0.0, 5.0])),
+        backlog_age_seconds=0.0,
+        schedule_to_start_seconds=None,
+        done_per_second=None,
+        busy_slots=0,
+        busy_known=True,
+        slots_per_worker=draw(st.sampled_from([1, 5, 100])),
+        rate_limited=False,
+        watched=timedelta(hours=1),
+        quality=Quality.FRESH,
+        unread=False,
+    )
+
+
+@st.composite
+def uses_of_caches(draw: st.DrawFn) -> ReplaySeen:
+    """Runs whose next task comes after about one time, after another, or after any: the first is the LRU's cliff."""
+    gaps = [0] * (len(GAP_EDGES_SECONDS) + 1)
+    for _ in range(draw(st.integers(1, 4))):
+        gaps[draw(st.integers(4, len(gaps) - 2))] += draw(st.integers(30, 300))
+    return ReplaySeen(
+        hit_samples=100,
+        hit_seconds=draw(st.sampled_from([0.002, 0.02])),
+        normal_samples=100,
+        normal_seconds=draw(st.sampled_from([0.03, 0.4, 3.0])),
+        gaps=tuple(gaps),
+        closed=draw(st.sampled_from([0, 50])),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A search, and what it rests on."""
+
+    search: Search
+    estimate: Estimate
+
+
+@st.composite
+def searches(draw: st.DrawFn) -> Searched:
+    estimate = Estimate(
+        at=NOW,
+        workflow=draw(loads(TaskType.WORKFLOW)),
+        activity=draw(loads(TaskType.ACTIVITY)),
+        memory=MEMORY,
+        cache=cache_use(draw(uses_of_caches())),
+        workflow_cores=draw(st.sampled_from([None, 1.0])),
+        start_seconds=draw(st.sampled_from([1.0, 20.0])),
+        schedule_floor=0,
+        ready=5,
+        starting=0,
+        restarting=0,
+        new_oom_kills=(),
+        new_crashes=0,
+    )
+    current = Size(draw(st.integers(1, 200)), draw(st.integers(10, 2000)))
+    return Searched(Search(estimate, FLEET, current), estimate)
+
+
+@given(searches(), st.integers(10, 2000))
+def test_the_fewest_workers_are_enough_and_one_less_is_not(searched: Searched, cache: int) -> None:
+    workers = searched.search.workers_at(cache)[0]
+
+    assert _enough(searched.estimate, Size(workers, cache))
+    assert workers <= 1 or not _enough(searched.estimate, Size(workers - 1, cache))
+
+
+@given(searches(), st.integers(10, 2000))
+def test_no_other_size_of_the_cache_costs_less(searched: Searched, cache: int) -> None:
+    need = searched.search.need()
+    assert need.safe_cache is not None
+    smaller = min(cache, need.safe_cache)
+    other = searched.search.predict(Size(max(searched.search.workers_at(smaller)[0], 1), smaller))
+
+    assert other.cost_per_hour is not None
+    assert need.cost_per_hour <= other.cost_per_hour * (1 + EQUAL_COSTS) + 1e-6
+
+
+def _enough(estimate: Estimate, size: Size) -> bool:
+    """Whether neither task type asks for more than these workers, replays of their caches included."""
+    offers = Offers(estimate)
+    for load, service in ((estimate.workflow, offers.workflow(size)), (estimate.activity, offers.activity)):
+        if load is None or service is None:
+            continue
+        asked = Asked(
+            load=load,
+            objective_seconds=FLEET.objective_seconds(load.task_type),
+            percentile=FLEET.objective.percentile,
+            start_seconds=estimate.start_seconds,
+        )
+        if workers_needed(asked, service)[0] > size.workers:
+            return False
+    return True
