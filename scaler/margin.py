@@ -31,6 +31,9 @@ FIRST_SURPRISES = (0.0, 0.0, 2.0, 1.5, 0.4, 0.2, 0.1, 0.05, 0.02, 0.0, 0.0)
 """What counts as seen before anything was, in the same buckets; it weighs less as real ones come. With next to nothing
 at first, fleets lost workers in their fifth minute and missed them in the sixth."""
 
+LEAST_COUNT = 0.01
+"""Less of a surprise is none."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class News:
@@ -74,7 +77,12 @@ def surprises_after(demand: Demand, news: News) -> tuple[float, ...]:
     decay = math.exp(-max((news.at - last) / SURPRISE_TIME, 0.0))
     counts = demand.surprises or FIRST_SURPRISES
     bucket = bisect_left(SURPRISE_EDGES, surprise)
-    return tuple(round(count * decay + (index == bucket), 2) for index, count in enumerate(counts))
+    return tuple(_kept(count * decay + (index == bucket)) for index, count in enumerate(counts))
+
+
+def _kept(count: float) -> float:
+    """Digits rather than decimals: with two of those rounding gave back what a tick of 5 s takes, and nothing faded."""
+    return float(f"{count:.4g}") if count >= LEAST_COUNT else 0.0
 
 
 def margin_per_second(demand: Demand, rate: float, percentile: float) -> float:

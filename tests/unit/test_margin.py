@@ -3,18 +3,26 @@
 import math
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from scaler.demand import Moment, fed, load
 from scaler.fleet import Fleet
-from scaler.margin import HIGHEST_BEATEN, LARGEST_MARGIN
+from scaler.margin import (
+    HIGHEST_BEATEN,
+    LARGEST_MARGIN,
+    SURPRISE_EDGES,
+    SURPRISE_TIME,
+    News,
+    levels_after,
+    surprises_after,
+)
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
 from scaler.model.estimate import Load
-from scaler.model.memory import Demand, Operator
+from scaler.model.memory import Demand, Level, Operator
 from scaler.model.observation import Observation, ReplaySeen
 from scaler.situation import MARGIN_SPARED
 from tests.support.plausible import TICK, Life, Step
@@ -131,6 +139,19 @@ def test_before_anything_surprised_a_margin_is_kept_that_fades_if_nothing_does()
 
     assert first.margin_per_second > math.sqrt(PER_SECOND)
     assert settled.margin_per_second < first.margin_per_second / 3
+
+
+@pytest.mark.parametrize("tick_seconds", [5, 15, 60])
+def test_a_surprise_fades_however_short_the_ticks_are(tick_seconds: int) -> None:
+    start = datetime(2026, 1, 5, tzinfo=UTC)
+    demand = Demand(surprises=(0.0,) * len(SURPRISE_EDGES) + (1.0,))
+    for tick in range(int(2 * SURPRISE_TIME.total_seconds() / tick_seconds) + 1):
+        at = start + timedelta(seconds=tick * tick_seconds)
+        news = News(rate=PER_SECOND, level=Level(PER_SECOND, at), at=at, learning=False)
+        surprises, levels_before = surprises_after(demand, news), levels_after(demand, news)
+        demand = replace(demand, surprises=surprises, levels_before=levels_before, arrivals_per_second=news.level)
+
+    assert demand.surprises[-1] == pytest.approx(math.exp(-2), rel=0.1)
 
 
 def test_a_reading_within_half_of_the_margin_does_not_pass_for_a_higher_load() -> None:
