@@ -7,7 +7,7 @@ from scaler.level import level_after
 from scaler.model.common import TaskType
 from scaler.model.memory import Demand, Level
 from scaler.model.observation import Observation, TaskTimesSeen, WorkerSeen
-from scaler.slots import busy_slots, done_per_second
+from scaler.slots import all_busy_slots, busy_slots, done_per_second
 
 SAMPLED_TIME, COUNTED_TIME = timedelta(minutes=3), timedelta(minutes=8)
 """Time constants at most: service times follow code and downstreams, and slots are counted once in a heartbeat."""
@@ -85,7 +85,15 @@ def _balanced(demand: Demand, seen: Observation) -> bool:
     if done is None or arriving is None:
         return False
     by_chance = 2 * math.sqrt(arriving / COUNTED_OVER_SECONDS)
-    return abs(done - arriving) <= BALANCED_WITHIN * arriving + by_chance
+    return abs(done - arriving) <= BALANCED_WITHIN * arriving + by_chance and _steady(demand, seen)
+
+
+def _steady(demand: Demand, seen: Observation) -> bool:
+    """Whether about as many slots are taken as were of late: right after a jump arrivals know nothing of it either."""
+    busy, usual = all_busy_slots(seen, TaskType.ACTIVITY), demand.busy_slots.value
+    if busy is None or usual is None:
+        return False
+    return abs(busy - usual) <= BALANCED_WITHIN * usual + 2 * math.sqrt(usual)
 
 
 def _tells(worker: WorkerSeen) -> bool:

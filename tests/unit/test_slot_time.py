@@ -89,6 +89,15 @@ def test_while_more_arrives_than_is_done_nothing_is_counted() -> None:
     assert _after(told, replace(filling, totals=doing_half), timedelta(minutes=5)).service_seconds.value == 6.0
 
 
+def test_right_after_a_jump_full_slots_do_not_pass_for_longer_tasks() -> None:
+    """Heartbeats count slots at once; the levels of what arrives and of what is done know nothing of the jump yet."""
+    told = _after(Demand(), _observed(2.0, **_taking(6.0)), timedelta(minutes=10))
+    jumped = _observed(2.0, activity_slots_used=8, activities_per_second=2 / 6.0, age_seconds=OLD)
+    full = tuple(replace(each, activity_slots_used=8 * each.workers) for each in jumped.totals)
+
+    assert _after(told, replace(jumped, totals=full), TICK).service_seconds.value == 6.0
+
+
 def test_long_tasks_are_sampled() -> None:
     """While a load of them grows, slots fill up for minutes before any more are done."""
     seconds = 4 * LONGEST_BY_LITTLE.total_seconds()
