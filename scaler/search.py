@@ -145,9 +145,10 @@ class Search:
         )
 
     def _caches(self, bounds: CacheBounds | None) -> Sequence[int | None]:
-        """The present size, which costs no change, and the largest that may be chosen.
+        """The largest that may be chosen, and the present one, which costs no change.
 
-        None between them can cost less: it asks for as many workers as the largest or more, and for more replays.
+        No other is worth a change: it asks for as many workers as the largest or more, and with as many for more
+        replays.
         """
         current = self._current.cache
         if bounds is None:
