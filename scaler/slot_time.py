@@ -24,8 +24,9 @@ LONGEST_BY_LITTLE = timedelta(seconds=35)
 """What is done now was begun so long ago at most. Of longer tasks a load that grows would be taken for longer tasks."""
 
 BALANCED_WITHIN = 0.2
-"""So much more or less may be done than arrives, beside what two deviations of a heartbeat's count explain. After a
-jump slots are taken at once and done is the mean of a minute: tasks of 6 s passed for ones of 7.7 s."""
+"""So much more or less may be done than arrives, and be taken than was of late, beside what two deviations of a count
+explain. After a jump slots are taken at once and done is the mean of a minute: tasks of 6 s passed for ones of 7.7 s,
+and of 12 s as long as arrivals knew nothing of the jump either."""
 
 COUNTED_OVER_SECONDS = 60.0
 
@@ -69,7 +70,7 @@ def _by_little(demand: Demand, seen: Observation) -> float | None:
     who is read while its task is under way shows only those before. Workflow tasks are not counted: they last
     milliseconds, and a momentary count of slots says next to nothing of them.
     """
-    if not _balanced(demand, seen):
+    if not (_balanced(demand, seen) and _steady(demand, seen)):
         return None
     telling = [worker for worker in seen.ready if _tells(worker)]
     busy = sum(worker.activity_slots_used or 0 for worker in telling)
@@ -80,16 +81,16 @@ def _by_little(demand: Demand, seen: Observation) -> float | None:
 
 
 def _balanced(demand: Demand, seen: Observation) -> bool:
-    """Whether about as many activities are done as arrive: while slots fill up or empty the law does not hold."""
+    """Whether about as many activities are done as arrive."""
     done, arriving = done_per_second(seen, TaskType.ACTIVITY), demand.arrivals_per_second.value
     if done is None or arriving is None:
         return False
     by_chance = 2 * math.sqrt(arriving / COUNTED_OVER_SECONDS)
-    return abs(done - arriving) <= BALANCED_WITHIN * arriving + by_chance and _steady(demand, seen)
+    return abs(done - arriving) <= BALANCED_WITHIN * arriving + by_chance
 
 
 def _steady(demand: Demand, seen: Observation) -> bool:
-    """Whether about as many slots are taken as were of late: right after a jump arrivals know nothing of it either."""
+    """Whether about as many slots are taken as were of late: while they fill up or empty the law does not hold."""
     busy, usual = all_busy_slots(seen, TaskType.ACTIVITY), demand.busy_slots.value
     if busy is None or usual is None:
         return False

@@ -11,6 +11,7 @@ from activities.joining import totals
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Owner, Quality, Size, TaskType
+from scaler.model.estimate import Load
 from scaler.model.observation import (
     GAP_EDGES_SECONDS,
     ExitReason,
@@ -249,6 +250,27 @@ def declared(**changes: object) -> Fleet:
         }
     )
 
+
+LOAD = Load(
+    task_type=TaskType.ACTIVITY,
+    arrivals_per_second=100.0,
+    margin_per_second=40.0,
+    service_seconds=2.0,
+    service_scv=1.0,
+    backlog_tasks=0,
+    backlog_growth_per_second=0.0,
+    backlog_age_seconds=0.0,
+    schedule_to_start_seconds=None,
+    done_per_second=None,
+    busy_slots=0,
+    busy_known=True,
+    slots_per_worker=10,
+    rate_limited=False,
+    watched=timedelta(hours=1),
+    quality=Quality.FRESH,
+    unread=False,
+)
+"""A load that has been watched for long, of which nothing waits; tests replace what matters to them."""
 
 fleets = st.sampled_from(
     [

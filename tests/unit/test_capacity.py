@@ -1,34 +1,15 @@
 """How many workers a load needs: margins reach as far as tasks do, and caps follow what the objective lets be late."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from scaler.capacity import UTILISATION_CAP, Asked, Service, workers_needed
-from scaler.model.common import Quality, TaskType
+from scaler.model.common import TaskType
 from scaler.model.estimate import Load
+from tests.support.strategies import LOAD
 
 SERVICE = Service(slots=10, task_seconds=2.0)
-LOAD = Load(
-    task_type=TaskType.ACTIVITY,
-    arrivals_per_second=100.0,
-    margin_per_second=40.0,
-    service_seconds=2.0,
-    service_scv=1.0,
-    backlog_tasks=0,
-    backlog_growth_per_second=0.0,
-    backlog_age_seconds=0.0,
-    schedule_to_start_seconds=None,
-    done_per_second=None,
-    busy_slots=0,
-    busy_known=True,
-    slots_per_worker=10,
-    rate_limited=False,
-    watched=timedelta(hours=1),
-    quality=Quality.FRESH,
-    unread=False,
-)
 
 
 def _workers(load: Load = LOAD, task_seconds: float = SERVICE.task_seconds, percentile: float = 95.0) -> int:

@@ -1,7 +1,6 @@
 """The search: it finds the fewest workers for a cache, and no smaller cache than it considers is worth a change."""
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,9 +12,10 @@ from scaler.model.estimate import Corner, Estimate, Load, MemoryUse
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen
 from scaler.offer import Offers
 from scaler.search import Search
-from tests.support.strategies import NOW, declared
+from tests.support.strategies import LOAD, NOW, declared
 
 FLEET = declared(workers={"min": 1, "max": 1000}, cache={"min": 10, "max": 2000})
+CURRENT = Size(5)  # of a cache that is not known, so that none is cheaper for being there already
 MEMORY = MemoryUse(
     corners=(Corner(0, 80 * 2**20), Corner(2000, 480 * 2**20)),
     slope_bytes=2**18,
@@ -32,7 +32,8 @@ MEMORY = MemoryUse(
 @st.composite
 def loads(draw: st.DrawFn, task_type: TaskType) -> Load:
     rate = draw(st.just(0.0) | st.floats(0.01, 300.0))
-    return Load(
+    return replace(
+        LOAD,
         task_type=task_type,
         arrivals_per_second=rate,
         margin_per_second=rate * draw(st.floats(0.0, 1.0)),
@@ -40,16 +41,7 @@ def loads(draw: st.DrawFn, task_type: TaskType) -> Load:
         service_scv=draw(st.sampled_from([0.0, 1.0, 4.0])),
         backlog_tasks=draw(st.sampled_from([0, 0, 40, 4000])),
         backlog_growth_per_second=draw(st.sampled_from([0.0, 5.0])),
-        backlog_age_seconds=0.0,
-        schedule_to_start_seconds=None,
-        done_per_second=None,
-        busy_slots=0,
-        busy_known=True,
         slots_per_worker=draw(st.sampled_from([1, 5, 100])),
-        rate_limited=False,
-        watched=timedelta(hours=1),
-        quality=Quality.FRESH,
-        unread=False,
     )
 
 
@@ -69,17 +61,9 @@ def uses_of_caches(draw: st.DrawFn) -> ReplaySeen:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Searched:
-    """A search, and what it rests on."""
-
-    search: Search
-    estimate: Estimate
-
-
 @st.composite
-def searches(draw: st.DrawFn) -> Searched:
-    estimate = Estimate(
+def estimates(draw: st.DrawFn) -> Estimate:
+    return Estimate(
         at=NOW,
         workflow=draw(loads(TaskType.WORKFLOW)),
         activity=draw(loads(TaskType.ACTIVITY)),
@@ -94,20 +78,19 @@ def searches(draw: st.DrawFn) -> Searched:
         new_oom_kills=(),
         new_crashes=0,
     )
-    return Searched(Search(estimate, FLEET, Size(5)), estimate)
 
 
-@given(searches(), st.integers(10, 2000))
-def test_the_fewest_workers_are_enough_and_one_less_is_not(searched: Searched, cache: int) -> None:
-    workers = searched.search.workers_at(cache)[0]
+@given(estimates(), st.integers(10, 2000))
+def test_the_fewest_workers_are_enough_and_one_less_is_not(estimate: Estimate, cache: int) -> None:
+    workers = Search(estimate, FLEET, CURRENT).workers_at(cache)[0]
 
-    assert _enough(searched.estimate, Size(workers, cache))
-    assert workers <= 1 or not _enough(searched.estimate, Size(workers - 1, cache))
+    assert _enough(estimate, Size(workers, cache))
+    assert workers <= 1 or not _enough(estimate, Size(workers - 1, cache))
 
 
-@given(searches(), st.integers(10, 2000))
-def test_no_smaller_cache_asks_for_fewer_workers_or_costs_less_with_as_many(searched: Searched, cache: int) -> None:
-    search = searched.search
+@given(estimates(), st.integers(10, 2000))
+def test_no_smaller_cache_asks_for_fewer_workers_or_costs_less_with_as_many(estimate: Estimate, cache: int) -> None:
+    search = Search(estimate, FLEET, CURRENT)
     largest = search.need().safe_cache
     assert largest is not None
     smaller = min(cache, largest)
