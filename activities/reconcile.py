@@ -19,7 +19,7 @@ from activities.sources.signals import SignalSource
 from activities.targets.contract import StepTaken, Target, TargetLook, TargetUnreachable
 from activities.watch import crossed
 from scaler.fleet import Fleet, TargetKind
-from scaler.freshness import HEARTBEAT
+from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Owner
 from scaler.model.observation import Fault, Observation, TargetSeen, Wake
 from scaler.model.plan import Stamp

@@ -12,11 +12,10 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from scaler.decision import decide
+from scaler.decide import decide
 from scaler.fleet import Fleet
 from scaler.model.observation import Observation
 from scaler.model.plan import Plan
-from scaler.model.state import State
 from scaler.simulation import catalogue
 from scaler.simulation.clock import moment
 from scaler.simulation.joint import JointLoop
@@ -24,6 +23,7 @@ from scaler.simulation.load import LoadRequest, load_of
 from scaler.simulation.scenario import Scenario
 from scaler.simulation.steps import SteppedWorld
 from scaler.simulation.world import World
+from scaler.state import State
 from workflows.payloads import DATA_CONVERTER
 
 SEED: Final = 1

@@ -1,6 +1,6 @@
 """Reads what comes from outside strictly: every mistake with its place, what was found and what is allowed.
 
-Pure. What passes here is never validated again; see `scaler.bounds`.
+Pure. What passes here is never validated again; see `scaler.wire.bounds`.
 """
 
 import json
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from scaler.bounds import AT_THE_DOOR
 from scaler.fleet import Delivery, Fleet, TargetKind
 from scaler.model.common import TaskType
+from scaler.wire.bounds import AT_THE_DOOR
 
 MAX_FLEET_BYTES = 64 * 1024
 LONGEST_SHOWN = 60

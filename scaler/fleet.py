@@ -5,9 +5,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from scaler.bounds import Bound, Known
 from scaler.model.common import TaskType, TolerantEnum
-from scaler.units import ByteCount, Duration
+from scaler.wire.bounds import Bound, Known
+from scaler.wire.units import ByteCount, Duration
 
 CACHE_FLOOR: Final = 10
 """Below this the SDK's workflow task concurrency collapses to about one (measured: max(1, cache − 4))."""

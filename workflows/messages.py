@@ -12,10 +12,10 @@ from typing import Annotated, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio.common import RawValue
 
-from scaler.bounds import Bound
 from scaler.door import MAX_FLEET_BYTES, Refused, Submission, read_declared, read_fleet
 from scaler.fleet import Fleet
-from scaler.units import ByteCount, Duration
+from scaler.wire.bounds import Bound
+from scaler.wire.units import ByteCount, Duration
 
 WORKFLOW_TYPE: Final = "ScaleFleet"
 TASK_QUEUE: Final = "worker-scaler"

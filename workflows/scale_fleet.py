@@ -15,17 +15,17 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import CHECK_TARGET, FLEET_MEMO, RECONCILE, CheckTarget, FleetMemo, Reconcile, Verdict
-    from scaler import operator
-    from scaler.decision import decide_or_hold
-    from scaler.explain import markdown
+    from scaler import interventions as operator
+    from scaler.decide import decide_or_hold
     from scaler.fleet import Fleet
     from scaler.hint import Hint, with_hint
     from scaler.model.common import Generation, Owner
     from scaler.model.decision import Decision, DecisionSummary
-    from scaler.model.memory import Memory, Override, Pause
     from scaler.model.observation import Observation
     from scaler.model.plan import Plan, Stamp
-    from scaler.model.state import State
+    from scaler.model.remembered import Override, Pause, Remembered
+    from scaler.state import State
+    from scaler.words.explain import markdown
     from workflows import messages
 
 TICKS_PER_RUN = 100
@@ -67,7 +67,7 @@ class ScaleFleet:
             raise asyncio.CancelledError
 
     @staticmethod
-    def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Decision, Memory]:
+    def decide(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Decision, Remembered]:
         """What sizes the fleet; never raises. Whatever it decides, a history of another decision replays."""
         return decide_or_hold(seen, fleet, memory, now)
 
@@ -267,7 +267,7 @@ class ScaleFleet:
     def _state(self, state: State) -> None:
         self._entered = state
 
-    def _remember(self, memory: Memory) -> None:
+    def _remember(self, memory: Remembered) -> None:
         self._state = replace(self._state, memory=memory)
 
     async def _ready(self) -> None:

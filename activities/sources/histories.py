@@ -25,10 +25,10 @@ from temporalio.client import Client
 from activities.sources.gate import Gate, SourceUnavailable
 from activities.sources.history_events import ActivitySample, RunSample, WorkflowTaskSample, sampled
 from scaler.fleet import Fleet, Switch
-from scaler.freshness import HISTORIES
+from scaler.learn.freshness import HISTORIES
+from scaler.learn.replay_cost import sticky_tasks
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, Fault, ReplaySeen, TaskTimesSeen
-from scaler.replay_cost import sticky_tasks
 
 RUNS_PER_SAMPLE = 10
 EVENTS_PER_RUN = 50

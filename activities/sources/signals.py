@@ -13,7 +13,7 @@ from activities.sources.histories import HistorySource
 from activities.sources.queues import QueueKey, QueueReading, QueueSource
 from activities.sources.suspects import SuspectSource
 from scaler.fleet import Fleet
-from scaler.freshness import QUEUE_STATISTICS
+from scaler.learn.freshness import QUEUE_STATISTICS
 from scaler.model.common import TaskType
 from scaler.model.observation import Fault, QueueSeen, ReplaySeen, TaskTimesSeen, WorkerExit
 

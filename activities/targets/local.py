@@ -18,13 +18,13 @@ from activities.targets.supervisor.client import NoSupervisor, ask_or_start
 from activities.targets.supervisor.environment import base_environment
 from activities.targets.supervisor.protocol import Answer, Operation, Outcome, Place, Request, Step
 from activities.targets.supervisor.wanted import Definition, Supervision, Wanted
+from scaler.claims import RecordStep, Standing, record_step
 from scaler.door import Problem
 from scaler.fleet import Delivery, Fleet
 from scaler.model.common import Owner
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome, TargetRecord
-from scaler.record import RecordStep, Standing, record_step
-from scaler.units import format_size
+from scaler.wire.units import format_size
 
 OwnerLives = Callable[[Owner], Awaitable[bool]]
 """Whether the workflow still runs that owns a target. Does not raise: where that can't be told, it lives."""

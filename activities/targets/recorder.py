@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from activities.targets.contract import StepTaken, Target, TargetLook
+from scaler.claims import Standing, record_step
 from scaler.door import Problem
 from scaler.fleet import Fleet
 from scaler.model.common import Size
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, TargetRecord
-from scaler.record import Standing, record_step
 
 _logger = logging.getLogger(__name__)
 

@@ -27,8 +27,9 @@ from benchmarks.calibration.ground import Ground
 from benchmarks.calibration.outcome import Outcome, run
 from benchmarks.calibration.session import Opening, Session
 from benchmarks.calibration.subject import Made
-from scaler.cache_curve import cache_use, miss_ratio
+from scaler.learn.cache_use import cache_use
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen
+from scaler.size.miss_ratio import miss_ratio
 
 TRACE: Final = "mooncake_conversation_sessions.csv.gz"
 ONE_SESSION_IN: Final = 12

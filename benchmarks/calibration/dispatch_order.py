@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any, Final
 
 from benchmarks.calibration.fits import fifo_waits, partitioned_waits, percentile
-from scaler.queueing import Stream, wait_seconds
+from scaler.size.queueing import Stream, wait_seconds
 
 PARTITIONS: Final = 4
 TASKS: Final = 200_000

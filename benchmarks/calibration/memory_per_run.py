@@ -1,6 +1,7 @@
 """E1: resident memory against runs cached, for three sizes of state: `python -m benchmarks.calibration.memory_per_run`.
 
-And what the product makes of the same samples: the envelope of `scaler.envelope` at a cache twice the largest seen.
+And what the product makes of the same samples: the envelope of `scaler.learn.footprint` at a cache twice the
+largest seen.
 """
 
 import asyncio

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from scaler.envelope import memory_use, remembered
 from scaler.fleet import Fleet
+from scaler.learn.footprint import memory_use, remembered
 from scaler.model.common import Generation, Quality
 from scaler.model.estimate import MemoryUse
-from scaler.model.memory import WorkerMemory
 from scaler.model.observation import Observation, TargetSeen, WorkerSeen, WorkerState
 from scaler.model.record import Applied, StepOutcome
+from scaler.model.remembered import Footprint
 
 BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -20,7 +20,7 @@ Sample = tuple[float, int, int]
 
 def envelope_after(samples: Iterable[Sample], limit_bytes: int) -> MemoryUse:
     """The estimate after these samples, in their order; there must be one."""
-    memory, seen, declared = WorkerMemory(), None, fleet()
+    memory, seen, declared = Footprint(), None, fleet()
     for at, cached, size in samples:
         seen = _observed(at, cached, size, limit_bytes)
         memory = remembered(memory, seen)
@@ -31,7 +31,7 @@ def envelope_after(samples: Iterable[Sample], limit_bytes: int) -> MemoryUse:
 
 def growth_after(samples: Iterable[Sample], limit_bytes: int) -> float:
     """Bytes a second that the product believes the worker to grow by."""
-    memory = WorkerMemory()
+    memory = Footprint()
     for at, cached, size in samples:
         memory = remembered(memory, _observed(at, cached, size, limit_bytes))
     return memory.growth_bytes_per_second

@@ -18,8 +18,8 @@ from benchmarks.calibration.ground import Ground
 from benchmarks.calibration.outcome import Outcome, run
 from benchmarks.calibration.session import Opening, Session
 from benchmarks.calibration.subject import Made
+from scaler.learn.replay_cost import sticky_tasks, task_cost
 from scaler.model.observation import ReplaySeen
-from scaler.replay_cost import sticky_tasks, task_cost
 
 RUNS: Final = 60
 STEPS: Final = 12

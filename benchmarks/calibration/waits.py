@@ -2,7 +2,7 @@
 
 Three figures for each utilisation and distribution of service times. *Measured*: schedule-to-start as the server
 stamps it. *Exact*: what a first-come-first-served queue makes of the very same arrivals and service times, so that
-chance is the same on both sides. *Formula*: `scaler.queueing`, against a long exact run, where chance is small.
+chance is the same on both sides. *Formula*: `scaler.size.queueing`, against a long exact run, where chance is small.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from benchmarks.calibration.outcome import Outcome, run
 from benchmarks.calibration.session import Rest, rest
 from benchmarks.calibration.subject import Made
 from benchmarks.calibration.worker_process import WorkerProcess
-from scaler.queueing import Stream, wait_seconds, waiting_probability
+from scaler.size.queueing import Stream, wait_seconds, waiting_probability
 
 WORKERS: Final = 2
 SLOTS_EACH: Final = 4

@@ -77,7 +77,9 @@ class Store:
 def _code() -> Mapping[Group, str]:
     code = Code(ROOT)
     return {
-        Group.OTHERS: code.fingerprint(_WORLD, ("scaler.simulation", "scaler.fleet", "scaler.queueing"), alone=_RUNS),
+        Group.OTHERS: code.fingerprint(
+            _WORLD, ("scaler.simulation", "scaler.fleet", "scaler.size.queueing"), alone=_RUNS
+        ),
         Group.JOINT: code.fingerprint((*_WORLD, *_RUNS), ("scaler", "activities")),
     }
 

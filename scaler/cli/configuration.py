@@ -10,8 +10,8 @@ from typing import Annotated
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field
 
-from scaler.bounds import Bound
-from scaler.units import ByteCount, Duration
+from scaler.wire.bounds import Bound
+from scaler.wire.units import ByteCount, Duration
 
 APPLICATION = "temporal-scaler"
 

@@ -8,8 +8,8 @@ from scaler.cli.connection import connected
 from scaler.cli.fleets import FleetWorkflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
-from scaler.explain import explain
 from scaler.model.decision import Decision
+from scaler.words.explain import explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from scaler.cli.diagnosis import Diagnosis, Silence
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.temporal_server.readiness import namespace_missing
 from scaler.model.decision import DecisionSummary
-from scaler.model.state import State
+from scaler.state import State
 from workflows.messages import DRY_RUN_TASK_QUEUE, TASK_QUEUE, WORKFLOW_TYPE
 
 ANSWER_TIME = timedelta(seconds=10)

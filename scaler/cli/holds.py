@@ -12,7 +12,7 @@ from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.fleets import FleetWorkflows
 from scaler.cli.options import LIVE, SHOWN, Duration, Fleets, Output
 from scaler.cli.screen import Screen
-from scaler.model.state import State
+from scaler.state import State
 from workflows.messages import Nothing, OverrideRequest, PauseRequest
 
 

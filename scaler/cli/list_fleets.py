@@ -18,7 +18,7 @@ from scaler.cli.status_page import backlog_tasks, oldest_seconds
 from scaler.cli.tables import ALARM, QUIET, add_row, mode_style, plain_table
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Mode, Reason
-from scaler.model.state import State
+from scaler.state import State
 
 ASKED_AT_ONCE = 20
 PATIENCE = timedelta(seconds=5)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from scaler.units import parse_duration
+from scaler.wire.units import parse_duration
 
 DEBUG_VARIABLE = "TEMPORAL_SCALER_DEBUG"
 

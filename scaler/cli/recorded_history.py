@@ -14,10 +14,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.requests import RECONCILE, Reconcile
 from scaler.cli.exits import CommandFailed, Exit
-from scaler.model.memory import Memory
 from scaler.model.observation import Observation
-from scaler.model.state import State
+from scaler.model.remembered import Remembered
 from scaler.simulation.backtest import Tick, memory_of
+from scaler.state import State
 from workflows.payloads import DATA_CONVERTER
 
 MOST_RUNS: Final = 200
@@ -29,7 +29,7 @@ class Recorded:
     """Ticks in the order of their time, and what was remembered before the first."""
 
     ticks: list[Tick] = field(default_factory=list)
-    memory: Memory | None = None
+    memory: Remembered | None = None
 
 
 def read_history_file(path: Path) -> Recorded:

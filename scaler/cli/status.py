@@ -14,7 +14,7 @@ from scaler.cli.fleets import FleetWorkflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.cli.status_page import status_line, status_page
-from scaler.model.state import State
+from scaler.state import State
 
 REFRESH_SECONDS = 2.0
 

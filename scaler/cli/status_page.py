@@ -12,11 +12,11 @@ from rich.text import Text
 from scaler.cli import words
 from scaler.cli.status_tables import queue_table, worker_table
 from scaler.cli.tables import ALARM, WARNING, facts, mode_style
-from scaler.explain import headline
 from scaler.model.decision import Decision
 from scaler.model.observation import UNASKED, ExitReason, Observation, WorkerExit, WorkerTotals
 from scaler.model.record import StepOutcome
-from scaler.model.state import State
+from scaler.state import State
+from scaler.words.explain import headline
 
 ENDS_SHOWN = 5
 TOLD_ENDS = (*UNASKED, ExitReason.KILLED)

@@ -5,10 +5,10 @@ from datetime import datetime
 from rich.console import RenderableType
 from rich.text import Text
 
-from scaler import freshness
 from scaler.cli import words
 from scaler.cli.tables import ALARM, QUIET, WARNING, add_row, plain_table
 from scaler.fleet import Fleet
+from scaler.learn import freshness
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen, WorkerSeen, WorkerState
 

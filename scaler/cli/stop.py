@@ -10,8 +10,8 @@ from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.fleets import CONFIRM_TIME, FleetWorkflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
-from scaler.model.state import State
-from scaler.units import format_duration
+from scaler.state import State
+from scaler.wire.units import format_duration
 from workflows.messages import StopRequest
 
 Drain = Annotated[bool, Parameter(negative="", show_default=False)]

@@ -4,7 +4,7 @@ import math
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from scaler.units import format_duration, format_size
+from scaler.wire.units import format_duration, format_size
 
 MISSING = "–"
 

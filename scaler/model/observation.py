@@ -5,9 +5,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Annotated
 
-from scaler.columns import AsColumns
 from scaler.model.common import Reading, TaskType, TolerantEnum
 from scaler.model.record import Applied, TargetRecord
+from scaler.wire.columns import AsColumns
 
 MAX_WORKER_ROWS = 100
 """Fleets up to this size have a row for each worker; larger ones for the fullest and the idlest."""
@@ -56,10 +56,10 @@ class ReplaySeen(Reading):
     `sticky_seconds` is the mean time (started to completed) of workflow tasks that went to the worker of the task
     before: most found their run cached, but those after an eviction look alike and replay. `hit_seconds` is that of
     sticky tasks so soon after the one before that their run was cached for certain, `slow_seconds` that of those that
-    took far longer, most likely replays (`scaler.replay_cost`). `normal_seconds` is that of tasks that went to another
-    worker and replayed for certain, `events` their mean history length. In the buckets of `GAP_EDGES_SECONDS`, `gaps`
-    counts the times between the workflow tasks of one run, and `silences` for how long runs that are open have had
-    none; `closed` runs have left the caches.
+    took far longer, most likely replays (`scaler.learn.replay_cost`). `normal_seconds` is that of tasks that went to
+    another worker and replayed for certain, `events` their mean history length. In the buckets of
+    `GAP_EDGES_SECONDS`, `gaps` counts the times between the workflow tasks of one run, and `silences` for how long
+    runs that are open have had none; `closed` runs have left the caches.
     """
 
     sticky_samples: int = 0

@@ -10,14 +10,14 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import fmean
 
-from scaler.decision import decide_or_hold
+from scaler.decide import decide_or_hold
 from scaler.fleet import Fleet
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Mode, Reason
-from scaler.model.memory import Memory
 from scaler.model.observation import Observation
 from scaler.model.plan import Plan
-from scaler.model.state import State
+from scaler.model.remembered import Remembered
+from scaler.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Summary:
     changes_now: int
 
 
-def backtested(ticks: Sequence[Tick], memory: Memory | None = None) -> Iterator[Backtested]:
+def backtested(ticks: Sequence[Tick], memory: Remembered | None = None) -> Iterator[Backtested]:
     """Decide again, tick by tick, in the order in which they were.
 
     Args:
@@ -69,7 +69,7 @@ def backtested(ticks: Sequence[Tick], memory: Memory | None = None) -> Iterator[
         memory: What was remembered before the first of them; nothing by default.
 
     """
-    remembered = memory or Memory()
+    remembered = memory or Remembered()
     for tick in ticks:
         decision, remembered = decide_or_hold(tick.seen, tick.fleet, remembered, tick.at)
         # What was carried out then is what is found at the next tick, so nothing of this plan is outstanding.
@@ -101,7 +101,7 @@ def summary(rows: Sequence[Backtested]) -> Summary:
     )
 
 
-def memory_of(state: State) -> Memory:
+def memory_of(state: State) -> Remembered:
     """What a run began with, as the run before handed it over."""
     return replace(state.memory, unechoed=None)
 

@@ -8,9 +8,9 @@ from scaler.model.common import Size, TaskType
 from scaler.model.observation import WorkerState
 from scaler.simulation.draws import Stream, generator
 from scaler.simulation.policy import Counts, Policy, Pushed, Seen
+from scaler.simulation.queue_statistics import QueueStatistics, statistics_of
 from scaler.simulation.scenario import CacheCutByHand
 from scaler.simulation.stack import MetricsStack
-from scaler.simulation.statistics import QueueStatistics, statistics_of
 from scaler.simulation.world import World
 
 PUSH_BEAT_SECONDS: Final = 0.5

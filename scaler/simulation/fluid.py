@@ -9,8 +9,8 @@ import math
 from collections import deque
 from typing import Final
 
-from scaler.queueing import waiting_probability
 from scaler.simulation.worker import Build, Done, Worker
+from scaler.size.queueing import waiting_probability
 
 LEVEL_SECONDS: Final = 20.0
 """Time constant of the load level that the formula for short waits is fed with."""

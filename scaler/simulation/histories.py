@@ -19,9 +19,9 @@ from activities.sources.histories import (
     LATENCY_WINDOW,
     SERVICE_WINDOW,
 )
+from scaler.learn.replay_cost import sticky_tasks
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen, TaskTimesSeen
-from scaler.replay_cost import sticky_tasks
 from scaler.simulation.catalogue import QUEUE
 from scaler.simulation.clock import moment
 from scaler.simulation.history_log import HistoryLog, RunTail

@@ -10,19 +10,19 @@ from datetime import datetime
 from typing import Any, Final
 
 from activities.targets.contract import StepTaken
-from scaler.decision import decide
+from scaler.decide import decide
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Owner, Size
 from scaler.model.decision import Decision
 from scaler.model.observation import Wake
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome
-from scaler.model.state import State
 from scaler.simulation.clock import START, moment
 from scaler.simulation.scenario import SignalName
 from scaler.simulation.sight import Asked, Sight
 from scaler.simulation.visibility import Darkness
 from scaler.simulation.world import World
+from scaler.state import State
 
 OWNER: Final = Owner("default", "worker-scaler/simulated")
 

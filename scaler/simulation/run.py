@@ -16,10 +16,10 @@ from scaler.simulation.events import EventWorld
 from scaler.simulation.future import Future
 from scaler.simulation.joint import Decided, JointLoop
 from scaler.simulation.load import Load
-from scaler.simulation.platform import SizeChange
 from scaler.simulation.policy import Briefing
 from scaler.simulation.scenario import Scenario
 from scaler.simulation.score import Account, Score, scored
+from scaler.simulation.simulated_platform import SizeChange
 from scaler.simulation.steps import SteppedWorld
 from scaler.simulation.world import World
 

@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scaler.bounds import Bound
 from scaler.fleet import CACHE_FLOOR, Objective
-from scaler.units import ByteCount, Duration
+from scaler.wire.bounds import Bound
+from scaler.wire.units import ByteCount, Duration
 
 LONGEST_RUN = timedelta(hours=2)
 """A run, and the window that is cut from a trace, is at most so long."""
@@ -163,7 +163,7 @@ class Workload(_Declared):
     state: RunState = RunState()
 
 
-class WorkerMemory(_Declared):
+class Footprint(_Declared):
     """Memory of one worker: base + cached runs + evicted ones that are not collected yet + running activities."""
 
     limit: Annotated[ByteCount, Bound(ge=2**20)] = 2**30
@@ -209,7 +209,7 @@ class Platform(_Declared):
     """What runs the workers."""
 
     workers: WorkerBounds = WorkerBounds()
-    memory: WorkerMemory = WorkerMemory()
+    memory: Footprint = Footprint()
     slots: Slots = Slots()
     cores: Annotated[float, Positive] = Field(1.0, description="vCPU of one worker, what its CPU share is taken of.")
     workflow_cores: Annotated[float, Bound(gt=0, le=64)] = Field(

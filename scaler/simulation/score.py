@@ -10,7 +10,7 @@ import numpy as np
 
 from scaler.model.observation import ExitReason, WorkerExit
 from scaler.simulation.clock import elapsed
-from scaler.simulation.platform import SizeChange
+from scaler.simulation.simulated_platform import SizeChange
 from scaler.simulation.tally import MINUTE, Tally, Waits
 
 REVERSAL_SECONDS: Final = 600.0

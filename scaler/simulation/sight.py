@@ -11,7 +11,7 @@ import numpy as np
 from activities.joining import rows_kept, totals
 from activities.targets.contract import StepTaken
 from activities.watch import crossed
-from scaler.freshness import HEARTBEAT
+from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Generation, Quality
 from scaler.model.observation import (
     Fault,
@@ -30,8 +30,8 @@ from scaler.simulation.beats import Heartbeats
 from scaler.simulation.clock import moment
 from scaler.simulation.draws import Stream, generator
 from scaler.simulation.histories import Histories
+from scaler.simulation.queue_statistics import statistics_of
 from scaler.simulation.scenario import SignalName
-from scaler.simulation.statistics import statistics_of
 from scaler.simulation.visibility import Darkness
 from scaler.simulation.worker import Worker
 from scaler.simulation.world import World

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from scaler.model.observation import WorkerState
-from scaler.simulation.scenario import Platform, WorkerMemory, Workload
+from scaler.simulation.scenario import Footprint, Platform, Workload
 
 POLLERS_HELD: Final = 4
 """Workflow task slots that idle sticky polls hold: concurrency is about cache − 4 (measured, sdk-core)."""
@@ -16,7 +16,7 @@ POLLERS_HELD: Final = 4
 class Build:
     """What every worker of a world is made of."""
 
-    memory: WorkerMemory
+    memory: Footprint
     activity_bytes: int
     activity_cpu_seconds: float
     task_cpu_seconds: float  # of a workflow task without a replay

@@ -15,8 +15,8 @@ from scaler.model.observation import ExitReason
 from scaler.simulation.draws import Stream, generator
 from scaler.simulation.history_log import HistoryLog
 from scaler.simulation.load import Load
-from scaler.simulation.platform import Platform
 from scaler.simulation.scenario import Scenario
+from scaler.simulation.simulated_platform import Platform
 from scaler.simulation.tally import MINUTE, Tally, Waits
 from scaler.simulation.worker import Build, Worker
 

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from temporalio.client import Client
 
 from scaler.cli.exits import Exit
-from scaler.model.state import State
+from scaler.state import State
 from tests.support.command_line import PROGRAM, Ended, ended, line_of
 from tests.support.controller import Site, controller
 from tests.support.local_fleet import alive, come_true

@@ -12,14 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from activities.joining import join, totals
 from activities.sources.heartbeats import Heartbeat, SlotsSeen
-from scaler import operator
-from scaler.decision import decide
-from scaler.guard import HOLD_WINDOW
+from scaler import interventions
+from scaler.decide import decide
 from scaler.model.common import Generation, Quality, TaskType
-from scaler.model.memory import Operator, Override, Pause
 from scaler.model.observation import Observation, QueueSeen
 from scaler.model.plan import Plan, Stamp
-from scaler.model.state import State
+from scaler.model.remembered import Operator, Override, Pause
+from scaler.rules.count import HOLD_WINDOW
+from scaler.state import State
 from tests.support.paper_target import LIMIT_BYTES, Group
 from tests.support.strategies import NOW, OWNER, declared
 
@@ -164,13 +164,13 @@ class LoopAndTarget(RuleBasedStateMachine):
     @rule(workers=st.integers(1, 10), cache=st.none() | st.integers(10, 200))
     def operator_overrides(self, workers: int, cache: int | None) -> None:
         override = Override(reason="test", until=self.now + timedelta(minutes=5), workers=workers, cache=cache)
-        self.state = replace(self.state, memory=operator.overridden(self.state.memory, override, self.now))
+        self.state = replace(self.state, memory=interventions.overridden(self.state.memory, override, self.now))
         self.update_comes_before_the_step()
 
     @rule()
     def operator_pauses(self) -> None:
         pause = Pause(reason="test", since=self.now, until=self.now + timedelta(minutes=1))
-        self.state = replace(self.state, memory=operator.paused(self.state.memory, pause))
+        self.state = replace(self.state, memory=interventions.paused(self.state.memory, pause))
         self.update_comes_before_the_step()
 
     @rule()

@@ -13,23 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from scaler import guard
-from scaler.decision import decide
+from scaler.decide import decide
 from scaler.fleet import CACHE_FLOOR, Fleet
-from scaler.freshness import HEARTBEAT, QUEUE_STATISTICS, TARGET, WORKER_MEMORY
+from scaler.learn.freshness import HEARTBEAT, QUEUE_STATISTICS, TARGET, WORKER_MEMORY
 from scaler.model.common import Quality, Size, TaskType
 from scaler.model.decision import Mode, Reason
-from scaler.model.memory import Change, Embargo, Memory, Operator, Override, Pause, Push, Stop, Trial
 from scaler.model.observation import ReplaySeen, WorkerState
 from scaler.model.plan import LONGEST_TICK
 from scaler.model.record import RolloutStep
-from scaler.situation import EMERGENCY_FRACTION
+from scaler.model.remembered import Change, Embargo, Operator, Override, Pause, Push, Remembered, Stop, Trial
+from scaler.rules.count import HOLD_WINDOW, SCALE_IN_FRACTION
+from scaler.rules.situation import EMERGENCY_FRACTION
 from tests.support import plausible
 from tests.support.plausible import SERVICE_SECONDS, TICK, Life, Step, lives
 from tests.support.strategies import LIMIT_BYTES, NOW, declared, fleets, observations
 
 MEMORY_BYTES = 4 * 1024
-MEMORY_JSON = TypeAdapter(Memory)
+MEMORY_JSON = TypeAdapter(Remembered)
 
 
 def ceiling(fleet: Fleet) -> int:
@@ -65,7 +65,7 @@ def never_cut_cache_and_workers_in_the_same_step(step: Step) -> None:
 
 def after_a_cut_workers_are_held(step: Step) -> None:
     record = step.seen.applied.record or step.seen.found
-    if record is not None and record.cut is not None and sized(step) and step.now - record.cut.at < guard.HOLD_WINDOW:
+    if record is not None and record.cut is not None and sized(step) and step.now - record.cut.at < HOLD_WINDOW:
         assert step.wanted.workers >= min(record.cut.workers, kept(step))
 
 
@@ -136,7 +136,7 @@ def busy_workers_are_not_idle_workers(step: Step) -> None:
 def scale_in_takes_small_steps(step: Step) -> None:
     removed = kept(step) - step.wanted.workers
     if sized(step) and step.before.operator == Operator():
-        assert removed <= max(1, int(guard.SCALE_IN_FRACTION * step.current.workers))
+        assert removed <= max(1, int(SCALE_IN_FRACTION * step.current.workers))
 
 
 def a_rollout_is_not_a_measurement(step: Step) -> None:
@@ -231,7 +231,7 @@ TYPES = (TaskType.WORKFLOW, TaskType.ACTIVITY)
 @st.composite
 def anything(draw: st.DrawFn) -> list[Step]:
     """Decisions on whatever an outside may tell; each builds on the memory of the one before."""
-    fleet, memory, now = draw(fleets), Memory(), NOW
+    fleet, memory, now = draw(fleets), Remembered(), NOW
     taken: list[Step] = []
     for _ in range(draw(st.integers(1, 4))):
         seen = draw(observations())
@@ -299,11 +299,11 @@ def test_workers_are_held_after_a_cut_until_latency_was_good_for_a_whole_window(
     assert life.size.cache < 200
 
     held = []
-    while life.now < cut_at + guard.HOLD_WINDOW + timedelta(minutes=3):
+    while life.now < cut_at + HOLD_WINDOW + timedelta(minutes=3):
         life.tick(life.observe(0.5, 0.1), Operator())
         held.append((life.now - cut_at, life.size.workers))
 
-    assert all(workers >= 10 for age, workers in held if age < guard.HOLD_WINDOW)
+    assert all(workers >= 10 for age, workers in held if age < HOLD_WINDOW)
     assert held[-1][1] < 10
 
 

@@ -12,12 +12,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from scaler import operator
+from scaler import interventions
 from scaler.fleet import CACHE_FLOOR, Fleet
 from scaler.model.common import Size
-from scaler.model.memory import Override, Pause
 from scaler.model.observation import ExitReason, WorkerState
 from scaler.model.plan import Plan
+from scaler.model.remembered import Override, Pause
 from scaler.simulation.catalogue import fleet_of
 from scaler.simulation.clock import moment
 from scaler.simulation.joint import JointLoop
@@ -50,7 +50,7 @@ class KeptLoop(JointLoop):
         super().__init__(running, fleet, 1)
 
     def _decide(self, now: float) -> Plan:
-        seen, before = self.state.observation, operator.expired(self.state.memory, moment(now))
+        seen, before = self.state.observation, interventions.expired(self.state.memory, moment(now))
         plan = super()._decide(now)
         if seen is not None and self.state.decision is not None:
             decided = self.state.decision
@@ -111,17 +111,17 @@ class SimulatedFleet(RuleBasedStateMachine):
     def an_operator_overrides(self, workers: int, cache: int | None, minutes: int) -> None:
         until = moment(self.world.now) + timedelta(minutes=minutes)
         override = Override(reason="test", until=until, workers=workers, cache=cache)
-        self._remember(operator.overridden(self.loop.state.memory, override, moment(self.world.now)))
+        self._remember(interventions.overridden(self.loop.state.memory, override, moment(self.world.now)))
 
     @rule(minutes=st.integers(1, 5))
     def an_operator_pauses(self, minutes: int) -> None:
         now = moment(self.world.now)
         pause = Pause(reason="test", since=now, until=now + timedelta(minutes=minutes))
-        self._remember(operator.paused(self.loop.state.memory, pause))
+        self._remember(interventions.paused(self.loop.state.memory, pause))
 
     @rule()
     def an_operator_resumes(self) -> None:
-        self._remember(operator.resumed(self.loop.state.memory, moment(self.world.now)))
+        self._remember(interventions.resumed(self.loop.state.memory, moment(self.world.now)))
 
     def _remember(self, memory: Any) -> None:
         self.loop.state = replace(self.loop.state, memory=memory)

@@ -14,10 +14,10 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from scaler.cli.temporal_server import Server
+from scaler.interventions import expired
 from scaler.model.common import Owner
 from scaler.model.decision import Mode
-from scaler.model.state import State
-from scaler.operator import expired
+from scaler.state import State
 from tests.support.paper_target import Group
 from tests.support.scripted_world import Scene, ScriptedWorld, world_of
 from tests.support.served_fleets import Served, connected

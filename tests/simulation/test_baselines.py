@@ -25,7 +25,7 @@ from scaler.simulation.entrants import CLAIRVOYANT, ENTRANTS, JOINT, Tuning, ent
 from scaler.simulation.load import LoadRequest, load_of
 from scaler.simulation.policy import Counts, Scrape, Seen
 from scaler.simulation.run import Setting, run
-from scaler.simulation.scenario import WorkerMemory
+from scaler.simulation.scenario import Footprint
 from tests.simulation.worlds import declared
 
 MIB = 2**20
@@ -212,7 +212,7 @@ def test_flink_waits_an_hour_before_it_takes_anything_away() -> None:
 
 
 def test_justin_raises_the_cache_before_the_count_and_takes_it_back_where_that_did_not_help() -> None:
-    memory = WorkerMemory(limit=2**30, base=150 * MIB)
+    memory = Footprint(limit=2**30, base=150 * MIB)
     policy = Justin(Flink(0.7, Workers(min=1, max=30, slots={"activity": 10})), memory)
     busy = {"activity_slots_used": 95, "hits_per_second": 5.0, "misses_per_second": 5.0}
     answers = [policy.resize(seen(float(now), scrape=busy)) for now in range(0, 1020, 60)]

@@ -11,11 +11,11 @@ from activities.sources import histories as production
 from activities.sources.history_events import ActivitySample, RunSample, WorkflowTaskSample
 from activities.targets.contract import StepTaken
 from activities.watch import crossed
+from scaler.learn.replay_cost import miss_share, task_cost
 from scaler.model.common import Generation, Quality, TaskType
 from scaler.model.observation import ExitReason, WorkerState
 from scaler.model.plan import WakeAt
 from scaler.model.record import Applied, StepOutcome
-from scaler.replay_cost import miss_share, task_cost
 from scaler.simulation.catalogue import QUEUE
 from scaler.simulation.clock import moment
 from scaler.simulation.histories import Histories

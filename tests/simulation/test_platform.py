@@ -11,7 +11,7 @@ from scaler.model.observation import ExitReason, WorkerState
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import RolloutStep, StepOutcome
 from scaler.simulation.clock import START, moment
-from scaler.simulation.platform import Platform
+from scaler.simulation.simulated_platform import Platform
 from scaler.simulation.worker import Build, Worker
 from tests.simulation.worlds import declared
 

@@ -8,8 +8,8 @@ import pytest
 from scaler.model.common import Size
 from scaler.model.observation import ExitReason, WorkerExit
 from scaler.simulation.clock import moment
-from scaler.simulation.platform import SizeChange
 from scaler.simulation.score import Account, over_seeds, scored
+from scaler.simulation.simulated_platform import SizeChange
 from scaler.simulation.tally import Tally, Waits
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from activities.targets.contract import StepTaken, TargetLook, TargetWorker
+from scaler.claims import Standing, record_step
 from scaler.door import Problem
 from scaler.fleet import Fleet
 from scaler.model.common import Quality
 from scaler.model.observation import TargetSeen, WorkerExit, WorkerSeen, WorkerState
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome, TargetRecord
-from scaler.record import Standing, record_step
 
 LIMIT_BYTES = 192 * 2**20
 

@@ -11,11 +11,10 @@ from datetime import datetime, timedelta
 from hypothesis import strategies as st
 
 from activities.joining import totals
-from scaler.decision import decide
+from scaler.decide import decide
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Quality, Size, TaskType
 from scaler.model.decision import Decision
-from scaler.model.memory import Memory, Operator, Override
 from scaler.model.observation import (
     ExitReason,
     Observation,
@@ -28,6 +27,7 @@ from scaler.model.observation import (
     WorkerState,
 )
 from scaler.model.record import Applied, CacheCut, RolloutStep, StepOutcome, TargetRecord
+from scaler.model.remembered import Operator, Override, Remembered
 from tests.support.strategies import LIMIT_BYTES, NOW, OWNER, declared, replay_pool
 
 SLOTS = 8
@@ -43,10 +43,10 @@ class Step:
 
     seen: Observation
     fleet: Fleet
-    before: Memory
+    before: Remembered
     now: datetime
     decision: Decision
-    after: Memory
+    after: Remembered
 
     @property
     def current(self) -> Size:
@@ -74,7 +74,7 @@ class Life:
     bytes_per_workflow: int
     replay: ReplaySeen
     now: datetime = NOW
-    memory: Memory = field(default_factory=Memory)
+    memory: Remembered = field(default_factory=Remembered)
     cut: CacheCut | None = None
     steps: list[Step] = field(default_factory=list)
 

@@ -18,7 +18,7 @@ from activities.joining import rows_kept, totals
 from activities.requests import RECONCILE, Reconcile
 from activities.targets.contract import TargetLook
 from scaler.fleet import TargetKind
-from scaler.freshness import HEARTBEAT
+from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import Observation, QueueSeen, WorkerSeen
 from tests.support.paper_target import PaperTarget

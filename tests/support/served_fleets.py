@@ -17,7 +17,7 @@ from activities.targets.contract import Target
 from scaler.cli.controller import Parts, serve, signal_source
 from scaler.fleet import TargetKind
 from scaler.model.decision import DecisionSummary
-from scaler.model.state import State
+from scaler.state import State
 from workflows.messages import TASK_QUEUE, WORKFLOW_TYPE
 from workflows.payloads import DATA_CONVERTER
 

@@ -19,7 +19,7 @@ from scaler.model.observation import (
 )
 from scaler.model.plan import Plan
 from scaler.model.record import Applied, StepOutcome, TargetRecord
-from scaler.model.state import State
+from scaler.state import State
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MIB = 2**20

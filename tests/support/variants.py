@@ -13,15 +13,15 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
-from scaler.decision import decide_or_hold
+from scaler.decide import decide_or_hold
 from scaler.fleet import Fleet
 from scaler.model.common import Size
 from scaler.model.decision import Decision, Mode
-from scaler.model.memory import Memory
 from scaler.model.observation import Observation
 from scaler.model.plan import WakeAt
 from scaler.model.record import RolloutStep
-from scaler.model.state import State
+from scaler.model.remembered import Remembered
+from scaler.state import State
 from tests.support.served_fleets import HAND_OVER
 from workflows import messages
 from workflows.scale_fleet import ScaleFleet
@@ -37,7 +37,7 @@ class ContraryFleet(ScaleFleet):
         await super().run(*payloads)
 
     @staticmethod
-    def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Decision, Memory]:
+    def decide(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Decision, Remembered]:
         """A size where a look was planned, a look where nothing was to change, and another size everywhere else."""
         usual, memory = decide_or_hold(seen, fleet, memory, now)
         size = usual.plan.size

@@ -1,7 +1,9 @@
 """The plan of the house as a test: what the pure core may import and may not call."""
 
 import ast
+import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,12 +46,19 @@ def test_the_core_imports_values_only(path: Path) -> None:
     assert set(_imports(ast.parse(path.read_text()))) <= PURE_IMPORTS
 
 
-def test_the_contract_of_the_core_names_all_of_it() -> None:
+def test_every_room_has_its_place_in_the_layers() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    core = next(each for each in contracts if each["name"] == "The core knows nothing of what is built on it")
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts[:2]) for path in CORE}
+    layers = next(each["layers"] for each in contracts if each["type"] == "layers")
+    rooms = {path.relative_to(ROOT).with_suffix("").parts for path in ALL if path.name != "__init__.py"}
+    named = {layer.strip() for each in layers for layer in each.split("|")}
 
-    assert set(core["source_modules"]) == modules - {"scaler.__init__"}
+    assert named == {".".join(parts[:2]) if parts[0] == "scaler" else parts[0] for parts in rooms}
+
+
+def test_no_two_files_of_the_core_share_a_name_or_take_one_of_the_standard_library() -> None:
+    names = Counter(path.stem for path in CORE if path.name != "__init__.py")
+
+    assert {name for name, files in names.items() if files > 1 or name in sys.stdlib_module_names} == set()
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: str(path.relative_to(ROOT)))

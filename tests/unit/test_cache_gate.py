@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from scaler.demand import LEARNING_TIME
+from scaler.learn.arrivals import LEARNING_TIME
 from scaler.model.common import Quality, Size
 from scaler.model.decision import Mode, Reason
-from scaler.model.memory import Change, Operator, Trial
 from scaler.model.observation import ReplaySeen
+from scaler.model.remembered import Change, Operator, Trial
 from tests.support.plausible import TICK, Life, Step, unbeaten_workers, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
 

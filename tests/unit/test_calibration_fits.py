@@ -17,7 +17,7 @@ from benchmarks.calibration.fits import (
     scv,
 )
 from benchmarks.calibration.waits import mean_wait_seconds
-from scaler.queueing import Stream, wait_seconds
+from scaler.size.queueing import Stream, wait_seconds
 
 
 def test_a_line_gives_back_its_own_points() -> None:

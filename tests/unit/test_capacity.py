@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from scaler.capacity import UTILISATION_CAP, Asked, Service, workers_needed
 from scaler.model.common import TaskType
 from scaler.model.estimate import Load
+from scaler.size.capacity import UTILISATION_CAP, Asked, Service, workers_needed
 from tests.support.strategies import LOAD
 
 SERVICE = Service(slots=10, task_seconds=2.0)

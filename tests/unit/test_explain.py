@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.decision import decide_or_hold
-from scaler.explain import explain, headline, markdown
+from scaler.decide import decide_or_hold
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Size
 from scaler.model.decision import Alternative, Constraint, Mode, Prediction, Reason
-from scaler.model.memory import Memory, Operator, Override, Pause
 from scaler.model.observation import Fault, Observation, WorkerTotals
-from scaler.model.state import State
-from scaler.wording import AGAINST, CONSTRAINTS, MODES, REASONS
+from scaler.model.remembered import Operator, Override, Pause, Remembered
+from scaler.state import State
+from scaler.words.explain import explain, headline, markdown
+from scaler.words.wording import AGAINST, CONSTRAINTS, MODES, REASONS
 from tests.support import states, strategies
 
-HELD = Memory(
+HELD = Remembered(
     operator=Operator(
         pause=Pause(reason="a look", since=states.NOW, until=states.NOW + timedelta(minutes=5)),
         override=Override(reason="a {sale}", until=states.NOW + timedelta(hours=1), workers=6),
@@ -157,8 +157,8 @@ def test_the_web_ui_shows_size_reasons_and_what_is_missing() -> None:
     assert shown.endswith("Decided 11:59:57 UTC on what was seen 11:59:57 UTC.")
 
 
-@given(strategies.observations(), strategies.fleets, st.sampled_from([Memory(), HELD]))
-def test_whatever_was_seen_can_be_explained(seen: Observation, fleet: Fleet, memory: Memory) -> None:
+@given(strategies.observations(), strategies.fleets, st.sampled_from([Remembered(), HELD]))
+def test_whatever_was_seen_can_be_explained(seen: Observation, fleet: Fleet, memory: Remembered) -> None:
     """A defect here would stop the fleet's workflow, which shows the Markdown."""
     decision, memory = decide_or_hold(seen, fleet, memory, strategies.NOW)
     known = State(fleet=fleet, generation=Generation(1.0, 5), observation=seen)

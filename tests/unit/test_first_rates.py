@@ -3,11 +3,11 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from scaler.demand import FIRST_RATES, LEARNING_TIME
+from scaler.learn.arrivals import FIRST_RATES, LEARNING_TIME
 from scaler.model.common import Size
 from scaler.model.decision import Reason
-from scaler.model.memory import Operator
 from scaler.model.observation import Observation, ReplaySeen
+from scaler.model.remembered import Operator
 from tests.support.plausible import TICK, Life, Step
 from tests.support.strategies import declared
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from scaler.demand import Moment, fed, load
 from scaler.fleet import Fleet
-from scaler.margin import (
+from scaler.learn.arrivals import Moment, fed, load
+from scaler.learn.margin import (
     HIGHEST_BEATEN,
     LARGEST_MARGIN,
     SURPRISE_EDGES,
@@ -22,9 +22,9 @@ from scaler.margin import (
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Reason
 from scaler.model.estimate import Load
-from scaler.model.memory import Demand, Level, Operator
 from scaler.model.observation import Observation, ReplaySeen
-from scaler.situation import MARGIN_SPARED
+from scaler.model.remembered import Demand, Level, Operator
+from scaler.rules.situation import MARGIN_SPARED
 from tests.support.plausible import TICK, Life, Step
 from tests.support.strategies import declared
 

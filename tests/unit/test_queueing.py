@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.queueing import Stream, wait_seconds, waiting_probability
+from scaler.size.queueing import Stream, wait_seconds, waiting_probability
 
 
 @given(st.integers(1, 32), st.floats(0.01, 0.99))

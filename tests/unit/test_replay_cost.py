@@ -4,8 +4,8 @@ from itertools import chain
 
 import pytest
 
+from scaler.learn.replay_cost import FEWEST_HITS, SURE_HITS, TaskCost, miss_share, sticky_tasks, task_cost
 from scaler.model.observation import ReplaySeen, WorkerTotals
-from scaler.replay_cost import FEWEST_HITS, SURE_HITS, TaskCost, miss_share, sticky_tasks, task_cost
 
 HIT, REPLAY = 0.006, 0.05
 Sticky = list[tuple[float, float]]

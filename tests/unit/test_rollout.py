@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from scaler.model.common import Size
 from scaler.model.decision import Mode
-from scaler.model.memory import Operator
 from scaler.model.observation import ReplaySeen, WorkerSeen, WorkerState
-from scaler.situation import EMERGENCY_FRACTION
+from scaler.model.remembered import Operator
+from scaler.rules.situation import EMERGENCY_FRACTION
 from tests.support.plausible import BASE_BYTES, Life, Step, oom_kill, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
 

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from scaler.guard import LONGEST_WINDOW, MOST_STRETCHED
 from scaler.model.common import Size
-from scaler.model.memory import Operator
 from scaler.model.observation import ReplaySeen
+from scaler.model.remembered import Operator
+from scaler.rules.scale_in_window import LONGEST_WINDOW, MOST_STRETCHED
 from tests.support.plausible import Life
 from tests.support.strategies import declared
 

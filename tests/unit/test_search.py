@@ -5,13 +5,13 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaler.cache_curve import cache_use
-from scaler.capacity import Asked, workers_needed
+from scaler.learn.cache_use import cache_use
 from scaler.model.common import Quality, Size, TaskType
 from scaler.model.estimate import Corner, Estimate, Load, MemoryUse
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen
-from scaler.offer import Offers
-from scaler.search import Search
+from scaler.size.capacity import Asked, workers_needed
+from scaler.size.offer import Offers
+from scaler.size.search import Search
 from tests.support.strategies import LOAD, NOW, declared
 
 FLEET = declared(workers={"min": 1, "max": 1000}, cache={"min": 10, "max": 2000})

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from scaler.decision import decide
+from scaler.decide import decide
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
+from scaler.interventions import overridden, paused
 from scaler.model.common import Generation, Owner, Quality, Size, TaskType
-from scaler.model.memory import Memory, Override, Pause
 from scaler.model.observation import (
     GAP_EDGES_SECONDS,
     ExitReason,
@@ -35,8 +35,8 @@ from scaler.model.observation import (
 )
 from scaler.model.plan import Plan
 from scaler.model.record import Applied, CacheCut, RolloutStep, StepOutcome, TargetRecord
-from scaler.model.state import State
-from scaler.operator import overridden, paused
+from scaler.model.remembered import Override, Pause, Remembered
+from scaler.state import State
 from workflows.messages import LONGEST_REASON
 from workflows.payloads import DATA_CONVERTER
 
@@ -251,7 +251,7 @@ def states() -> tuple[State, ...]:
     """The fleet's state after each tick of the hour, with a plan that was not echoed yet."""
     hour = Hour()
     until = NOW + timedelta(days=1)
-    memory = paused(Memory(), Pause(reason=REASON[:LONGEST_REASON], since=NOW, until=NOW + timedelta(minutes=5)))
+    memory = paused(Remembered(), Pause(reason=REASON[:LONGEST_REASON], since=NOW, until=NOW + timedelta(minutes=5)))
     memory = overridden(memory, Override(reason=REASON[:LONGEST_REASON], until=until, workers=99, cache=1234), NOW)
     state = State(fleet=declared(), generation=Generation(NOW.timestamp(), 0), host="a-host", memory=memory)
     found = []

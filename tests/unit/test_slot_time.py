@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from scaler.demand import fed
+from scaler.learn.arrivals import fed
+from scaler.learn.slot_time import COUNTED_TIME, LONGEST_BY_LITTLE, SERVED_FOR, TOLD_FOR
 from scaler.model.common import Size, TaskType
-from scaler.model.memory import Demand
 from scaler.model.observation import Observation, ReplaySeen
-from scaler.slot_time import COUNTED_TIME, LONGEST_BY_LITTLE, SERVED_FOR, TOLD_FOR
+from scaler.model.remembered import Demand
 from tests.support.plausible import TICK, Life
 from tests.support.strategies import declared
 

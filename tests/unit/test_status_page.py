@@ -13,14 +13,14 @@ from scaler.cli.decisions import decision_table
 from scaler.cli.fleets import RunningFleet
 from scaler.cli.list_fleets import ListedFleet, fleet_table, listed
 from scaler.cli.status_page import status_line, status_page
-from scaler.decision import decide_or_hold
+from scaler.decide import decide_or_hold
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Quality, Size, TaskType
 from scaler.model.decision import Mode, Reason
-from scaler.model.memory import Memory, Operator, Override, Pause
 from scaler.model.observation import ExitReason, Fault, Observation, ScheduleSeen, WorkerExit
 from scaler.model.record import Applied, StepOutcome
-from scaler.model.state import State
+from scaler.model.remembered import Operator, Override, Pause, Remembered
+from scaler.state import State
 from tests.support import states, strategies
 from tests.support.states import NOW
 
@@ -108,7 +108,7 @@ def test_what_operators_asked_for_is_on_the_page() -> None:
     pause = Pause(reason="a look", since=NOW)
     override = Override(reason="sale", until=NOW + timedelta(minutes=30), workers=6, cache=50)
 
-    shown = page(states.state(memory=Memory(operator=Operator(pause=pause, override=override))))
+    shown = page(states.state(memory=Remembered(operator=Operator(pause=pause, override=override))))
 
     assert "paused    until it is resumed: a look" in shown
     assert "override  workers 6, cache 50 until 12:30:00 UTC (in 30m): sale" in shown
@@ -179,7 +179,7 @@ def test_decisions_come_with_what_bound_them() -> None:
 
 @given(strategies.observations(), strategies.fleets, st.integers(60, 200))
 def test_whatever_was_seen_has_a_page(seen: Observation, fleet: Fleet, width: int) -> None:
-    decision, memory = decide_or_hold(seen, fleet, Memory(), strategies.NOW)
+    decision, memory = decide_or_hold(seen, fleet, Remembered(), strategies.NOW)
     known = State(fleet=fleet, generation=Generation(1.0, 5), observation=seen).decided(decision, memory)
 
     assert text(status_page(known, strategies.NOW), width)

@@ -5,10 +5,10 @@ from itertools import cycle
 
 import pytest
 
-from scaler.demand import fed
+from scaler.learn.arrivals import fed
 from scaler.model.common import Size, TaskType
-from scaler.model.memory import Demand
 from scaler.model.observation import ReplaySeen
+from scaler.model.remembered import Demand
 from tests.support.plausible import TICK, Life, with_workers
 from tests.support.strategies import declared
 

@@ -10,8 +10,8 @@ import pytest
 from temporalio.client import Client
 
 from scaler.cli.recorded_history import fetch_history
-from scaler.model.state import DECISIONS_KEPT, State
 from scaler.simulation.backtest import backtested
+from scaler.state import DECISIONS_KEPT, State
 from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of
 from tests.support.served_fleets import Served
 from workflows.scale_fleet import TICKS_PER_RUN

@@ -12,7 +12,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from scaler.door import Problem
-from scaler.model.state import State
+from scaler.state import State
 from tests.support.odd_payloads import ODD
 from tests.support.paper_target import PaperTarget
 from tests.support.served_fleets import Served, declared

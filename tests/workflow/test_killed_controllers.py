@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from scaler.model.state import State
+from scaler.state import State
 from tests.support.command_line import ended
 from tests.support.controller import Site, controller
 from tests.support.local_fleet import alive

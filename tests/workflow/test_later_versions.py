@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from temporalio.client import Client
 
-from scaler.model.state import State
+from scaler.state import State
 from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of
 from tests.support.served_fleets import Served, payload
 from tests.support.variants import HandOver

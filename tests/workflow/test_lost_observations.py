@@ -18,7 +18,7 @@ from activities.requests import RECONCILE, Reconcile
 from scaler.cli.controller import Parts
 from scaler.fleet import TargetKind
 from scaler.model.observation import Observation
-from scaler.model.state import State
+from scaler.state import State
 from tests.support.paper_target import PaperTarget
 from tests.support.served_fleets import Served, parts_of
 from workflows.messages import TASK_QUEUE

@@ -8,8 +8,8 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from scaler.model.decision import Constraint, Mode, Reason
-from scaler.model.memory import Stop
-from scaler.model.state import State
+from scaler.model.remembered import Stop
+from scaler.state import State
 from tests.support.paper_target import LIMIT_BYTES, PaperTarget
 from tests.support.served_fleets import LONGEST_SECONDS, Served
 

@@ -20,7 +20,7 @@ from scaler.model.common import Size
 from scaler.model.decision import Reason
 from scaler.model.observation import ExitReason, WorkerExit
 from scaler.model.plan import SHORTEST_TICK
-from scaler.model.state import State
+from scaler.state import State
 from tests.support.hungry_worker import MIB, Hoard, Labour
 from tests.support.local_fleet import LocalFleet, alive, come_true, fleet
 from tests.support.served_fleets import Served, controller_of

@@ -16,7 +16,7 @@ from activities.targets.supervisor.sight import Sight
 from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry, load, save
 from activities.targets.supervisor.worker import Worker, found_again
 from scaler.model.observation import ExitReason, WorkerExit
-from scaler.units import format_size
+from scaler.wire.units import format_size
 
 _logger = logging.getLogger(__name__)
 

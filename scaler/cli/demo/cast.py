@@ -11,7 +11,7 @@ from activities.targets.local import LocalGroup
 from activities.targets.supervisor.wanted import BackOff, Supervision
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
-from scaler.units import parse_size
+from scaler.wire.units import parse_size
 
 TASK_QUEUE = "agents"
 

@@ -11,7 +11,7 @@ from scaler.cli.demo.needs import needing
 from scaler.cli.demo.request import Request
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.options import SHOWN, Duration, Output
-from scaler.units import format_duration
+from scaler.wire.units import format_duration
 
 SHORTEST, LONGEST = timedelta(seconds=10), timedelta(hours=1)
 

@@ -13,9 +13,9 @@ from scaler.cli.demo.changes import changes
 from scaler.cli.demo.recording import Sample
 from scaler.cli.demo.scenes import Scene
 from scaler.cli.tables import ALARM, GOOD, QUIET, WARNING, mode_style
-from scaler.explain import explain
 from scaler.model.common import TaskType
-from scaler.model.state import State
+from scaler.state import State
+from scaler.words.explain import explain
 
 BARS = "▁▂▃▄▅▆▇█"
 CELLS = 44

@@ -21,7 +21,7 @@ from scaler.cli.demo.recording import Recording, Sample, WorkerStart
 from scaler.cli.demo.scenes import Scene, scene_at
 from scaler.model.common import TaskType
 from scaler.model.observation import ExitReason, WorkerState
-from scaler.model.state import State
+from scaler.state import State
 
 SAMPLE_SECONDS = 0.5
 _PATIENCE = timedelta(seconds=2)

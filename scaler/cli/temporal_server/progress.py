@@ -10,7 +10,7 @@ from datetime import timedelta
 from rich.console import Console
 from rich.text import Text
 
-from scaler.units import format_duration
+from scaler.wire.units import format_duration
 
 _PLAIN_LINE_SECONDS = 15
 

@@ -13,7 +13,7 @@ from scaler.model.common import Size
 from scaler.simulation.baselines.flink import Flink
 from scaler.simulation.baselines.readings import scraped
 from scaler.simulation.policy import Briefing, MakePolicy, Scrape, Seen
-from scaler.simulation.scenario import WorkerMemory
+from scaler.simulation.scenario import Footprint
 
 HIT_RATE: Final = 0.8
 LEVEL_FACTOR: Final = 2
@@ -32,7 +32,7 @@ class Justin:
     """Flink's parallelism, and the cache by its hit rate."""
 
     horizontal: Flink
-    memory: WorkerMemory
+    memory: Footprint
     interval_seconds: float = 60.0
     _vertical: _Vertical = _Vertical.UNTRIED
     _before: tuple[float, int] = (0.0, 0)  # hit rate and cache when the level was raised

@@ -6,7 +6,7 @@ from activities.targets.supervisor.wanted import BackOff
 from scaler.cli.demo.cast import Cast
 from scaler.cli.demo.incident.cpu_rule import CpuRule
 from scaler.model.common import Size
-from scaler.units import parse_size
+from scaler.wire.units import parse_size
 
 LARGE_CACHE = 100
 CUT_CACHE = LARGE_CACHE // 10

@@ -6,10 +6,9 @@ What memory demanded is never taken back: only voluntary changes are on trial.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scaler.model.common import Size, TaskType
-from scaler.model.decision import Reason
-from scaler.model.memory import Change, Embargo, Memory, Push, Trial, figure
-from scaler.situation import Situation
+from scaler.model.common import Size
+from scaler.model.remembered import Change, Embargo, Remembered, Trial, figure
+from scaler.rules.situation import Situation
 
 SETTLES = timedelta(seconds=45)
 JUDGED = timedelta(minutes=10)
@@ -21,14 +20,6 @@ MORE_DEMAND = 1.2
 """Lateness under so much more demand than before is not the change's doing."""
 
 WORSE_MEMORY = 1.05
-
-EFFECT_TIME = timedelta(seconds=40)
-"""Until a scale-out shows in what is done; the server's rates are averages over 30 s."""
-
-LEAST_EFFECT = 0.1
-"""A scale-out that brought less than this part of what it should have was in vain."""
-
-IN_VAIN = timedelta(minutes=10)
 
 
 def harmful(situation: Situation) -> Trial | None:
@@ -88,7 +79,7 @@ def on_trial(situation: Situation, change: Change, after: Size) -> Trial:
     )
 
 
-def judged(memory: Memory, harm: Trial | None, now: datetime) -> Memory:
+def judged(memory: Remembered, harm: Trial | None, now: datetime) -> Remembered:
     """Memory after harm was found or time has cleared the change; embargoes that ran out are gone."""
     trial = memory.trial
     if trial is None and not memory.embargoes:
@@ -99,52 +90,3 @@ def judged(memory: Memory, harm: Trial | None, now: datetime) -> Memory:
     if trial is not None and now - trial.at > JUDGED:
         trial = None
     return replace(memory, trial=trial, embargoes=embargoes)
-
-
-def pushed(situation: Situation, workers: int) -> Push | None:
-    """Begin to watch a scale-out for activities; one that is being watched already goes on.
-
-    Not by the first rates: while free slots fill up, more is dispatched than workers can do. Measured against that, a
-    scale-out passed for one in vain, and none followed for ten minutes while every slot was busy.
-    """
-    push, done = situation.memory.push, _done(situation)
-    if push is not None or done is None or situation.learning or workers <= situation.current.workers:
-        return push
-    return Push(at=situation.now, workers_before=situation.current.workers, done_before=figure(done))
-
-
-def effect_judged(situation: Situation) -> Memory:
-    """Memory after a scale-out has had the time to show an effect: without one, the next ones would be in vain too."""
-    memory, push = situation.memory, situation.memory.push
-    activity, done = situation.estimate.activity, _done(situation)
-    if push is None or activity is None or done is None:
-        return memory
-    if situation.now - push.at < EFFECT_TIME + timedelta(seconds=situation.estimate.start_seconds):
-        return memory
-    memory = replace(memory, push=None)
-    expected = push.done_before * (situation.estimate.ready / max(push.workers_before, 1) - 1)
-    starved = activity.backlog_tasks > 0 and situation.late is True
-    if not starved or expected <= 0 or done - push.done_before >= LEAST_EFFECT * expected:
-        return memory
-    return replace(memory, ineffective_until=situation.now + IN_VAIN)
-
-
-def in_vain(situation: Situation) -> Reason | None:
-    """Why more workers would not help, if that is known."""
-    activity, until = situation.estimate.activity, situation.memory.ineffective_until
-    if activity is not None and activity.rate_limited:
-        return Reason.RATE_LIMITED
-    return Reason.INEFFECTIVE_SCALE_OUT if until is not None and situation.now < until else None
-
-
-def _done(situation: Situation) -> float | None:
-    """Activities done per second: what was dispatched, where heartbeats do not tell."""
-    activity = situation.estimate.activity
-    if activity is not None and activity.done_per_second is not None:
-        return activity.done_per_second
-    rates = [
-        queue.dispatches_per_second
-        for queue in situation.seen.queues
-        if queue.task_type is TaskType.ACTIVITY and queue.dispatches_per_second is not None
-    ]
-    return sum(rates) if rates else None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from scaler.model.common import Size
 from scaler.model.observation import WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
-from scaler.situation import EMERGENCY_FRACTION, Situation
+from scaler.rules.situation import EMERGENCY_FRACTION, Situation
 
 COMES_BACK = 2.0
 """Workers fill so many times as fast as by their load alone while others leave, whose runs come back one by one (in a

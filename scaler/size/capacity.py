@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
-from scaler.margin import LARGEST_MARGIN, SURPRISE_HORIZON
+from scaler.learn.margin import LARGEST_MARGIN, SURPRISE_HORIZON
 from scaler.model.common import TaskType
 from scaler.model.decision import Constraint
 from scaler.model.estimate import Load
-from scaler.queueing import Stream, wait_seconds
+from scaler.size.queueing import Stream, wait_seconds
 
 HORIZON_SECONDS = SURPRISE_HORIZON.total_seconds()
 

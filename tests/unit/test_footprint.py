@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from scaler.envelope import remembered
+from scaler.learn.footprint import remembered
 from scaler.model.common import Size
-from scaler.model.memory import WorkerMemory
 from scaler.model.observation import ReplaySeen
+from scaler.model.remembered import Footprint
 from tests.support.plausible import Life
 from tests.support.strategies import declared
 
@@ -22,7 +22,7 @@ def test_what_was_cached_before_memory_grew_says_nothing_of_it(
     gained_mib_per_second: int, beat_seconds_ago: float, *, counts: bool
 ) -> None:
     life = Life(declared(), Size(4, 200), MIB, ReplaySeen())
-    memory = WorkerMemory()
+    memory = Footprint()
     for second in range(0, 40, 5):
         seen = life.observe(10.0, 0.1)
         filled = tuple(

@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from scaler import freshness, margin
 from scaler.fleet import Fleet
-from scaler.level import level_after
+from scaler.learn import freshness, margin
+from scaler.learn.level import level_after
+from scaler.learn.slot_time import service_after, times_of, variability
+from scaler.learn.slots import all_busy_slots, busy_slots, done_per_second, slots_per_worker
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
-from scaler.model.memory import Backlog, Demand, Level, figure
 from scaler.model.observation import Observation, QueueSeen
-from scaler.slot_time import service_after, times_of, variability
-from scaler.slots import all_busy_slots, busy_slots, done_per_second, slots_per_worker
+from scaler.model.remembered import Backlog, Demand, Level, figure
 
 LEVEL_TIME = timedelta(seconds=35)
 """Time constant of the arrival level; the server's own rates are averages over 30 s."""

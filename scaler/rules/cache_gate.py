@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from scaler.fleet import CACHE_FLOOR
-from scaler.judgement import unsettled
 from scaler.model.decision import Constraint, Reason
-from scaler.model.memory import Change
-from scaler.situation import Situation
+from scaler.model.remembered import Change
+from scaler.rules.situation import Situation
+from scaler.rules.trial import unsettled
 
 RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
 FULL_FRACTION = 0.8

@@ -3,7 +3,7 @@
 import math
 from datetime import datetime, timedelta
 
-from scaler.model.memory import Level, figure
+from scaler.model.remembered import Level, figure
 
 
 def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:

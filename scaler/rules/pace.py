@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from scaler.model.common import Size
 from scaler.model.plan import LONGEST_TICK, SHORTEST_TICK, WakeAt
-from scaler.situation import EMERGENCY_FRACTION, Situation
+from scaler.rules.situation import EMERGENCY_FRACTION, Situation
 
 WATCHFUL_TICK = timedelta(seconds=15)
 IDLE_PER_SECOND = 0.01

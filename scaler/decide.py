@@ -4,29 +4,31 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scaler import pace
-from scaler.cache_gate import CacheChoice, chosen_cache
-from scaler.estimate import learn
 from scaler.fleet import Fleet
-from scaler.guard import Count, Limit, bounded, good_since, held_count, holding, recommendations, turned
-from scaler.judgement import effect_judged, harmful, judged, on_trial, pushed
-from scaler.level import level_after
+from scaler.interventions import expired
+from scaler.learn.learning import learn
+from scaler.learn.level import level_after
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Decision, Mode, Reason
-from scaler.model.memory import Change, Level, Memory, Rollout, Trial, figure
 from scaler.model.observation import Observation
 from scaler.model.plan import SHORTEST_TICK, Plan
 from scaler.model.record import StepOutcome
-from scaler.operator import expired
-from scaler.rollout import Stage, next_stage, victims
-from scaler.search import Search
-from scaler.situation import Situation, set_size
+from scaler.model.remembered import Change, Level, Remembered, Rollout, Trial, figure
+from scaler.rules import pace
+from scaler.rules.cache_gate import CacheChoice, chosen_cache
+from scaler.rules.count import Count, Limit, bounded, good_since, held_count, holding
+from scaler.rules.effect import effect_judged, pushed
+from scaler.rules.rollout import Stage, next_stage, victims
+from scaler.rules.scale_in_window import recommendations, turned
+from scaler.rules.situation import Situation, set_size
+from scaler.rules.trial import harmful, judged, on_trial
+from scaler.size.search import Search
 
 CHANGES_FADE = timedelta(hours=4)
 """Of the leaking count of cache changes: four at once, then one in about an hour."""
 
 
-def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Decision, Memory]:
+def decide(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Decision, Remembered]:
     """The next step of a fleet, and what the decision after it must remember.
 
     Args:
@@ -43,7 +45,7 @@ def decide(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tu
     return _sized(situation)
 
 
-def decide_or_hold(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Decision, Memory]:
+def decide_or_hold(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Decision, Remembered]:
     """Decide; where the decision itself has a defect, hold everything and say so rather than end the loop."""
     try:
         return decide(seen, fleet, memory, now)
@@ -60,7 +62,7 @@ def decide_or_hold(seen: Observation, fleet: Fleet, memory: Memory, now: datetim
         return held, memory
 
 
-def _situation(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> Situation:
+def _situation(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> Situation:
     """Learn, search, and judge what was changed before."""
     estimate, memory = learn(seen, fleet, expired(memory, now), now)
     search = Search(estimate, fleet, set_size(seen))
@@ -91,7 +93,7 @@ def _overfull(situation: Situation) -> int:
     return min(memory.overfull + 1, 9) if any(over) else 0
 
 
-Settled = tuple[Decision, Memory]
+Settled = tuple[Decision, Remembered]
 
 
 def _paused(situation: Situation) -> Settled | None:
@@ -180,7 +182,7 @@ def _taken_back(harm: Trial | None) -> CacheChoice | None:
     return CacheChoice(cache=harm.before.cache, bound=Constraint.EMBARGO, reasons=(Reason.ROLLED_BACK,))
 
 
-def _count(situation: Situation, choice: CacheChoice, harm: Trial | None) -> tuple[Memory, Count]:
+def _count(situation: Situation, choice: CacheChoice, harm: Trial | None) -> tuple[Remembered, Count]:
     """The worker count: somebody else's hand first, then an operator's, then the load's; bounded in the end."""
     memory, foreign = _foreign(situation)
     if foreign is not None:
@@ -198,7 +200,7 @@ def _count(situation: Situation, choice: CacheChoice, harm: Trial | None) -> tup
     return memory, bounded(held_count(wanted, situation, choice), situation)
 
 
-def _foreign(situation: Situation) -> tuple[Memory, Count | None]:
+def _foreign(situation: Situation) -> tuple[Remembered, Count | None]:
     """A count that somebody else set is adopted, and held for a while, even outside the bounds.
 
     One that came together with new code is a deploy: adopted, but not held.
@@ -222,7 +224,7 @@ def _foreign(situation: Situation) -> tuple[Memory, Count | None]:
     return memory, Count(workers=workers, bound=Constraint.FOREIGN_HAND, reasons=(Reason.FOREIGN_COUNT,))
 
 
-def _memory_after(situation: Situation, memory: Memory, choice: CacheChoice, size: Size) -> Memory:
+def _memory_after(situation: Situation, memory: Remembered, choice: CacheChoice, size: Size) -> Remembered:
     """What the next decision must know of this one's changes."""
     change = choice.change
     if change is None and size.workers < situation.current.workers and situation.memory.operator.override is None:
@@ -237,7 +239,7 @@ def _memory_after(situation: Situation, memory: Memory, choice: CacheChoice, siz
     )
 
 
-def _rollout(situation: Situation, memory: Memory, choice: CacheChoice) -> Rollout | None:
+def _rollout(situation: Situation, memory: Remembered, choice: CacheChoice) -> Rollout | None:
     """The rollout that begins now, or the one that goes on."""
     before = situation.current.cache
     if choice.cache != before and before is not None and choice.cache is not None:

@@ -3,36 +3,36 @@
 from dataclasses import replace
 from datetime import datetime
 
-from scaler.model.memory import Memory, Operator, Override, Pause, Stop
+from scaler.model.remembered import Operator, Override, Pause, Remembered, Stop
 
 
-def paused(memory: Memory, pause: Pause) -> Memory:
+def paused(memory: Remembered, pause: Pause) -> Remembered:
     """Leave all sizes alone."""
     return _with(memory, replace(memory.operator, pause=pause))
 
 
-def resumed(memory: Memory, now: datetime) -> Memory:
+def resumed(memory: Remembered, now: datetime) -> Remembered:
     """End a pause, and a hold for somebody else's hand."""
     return _with(memory, replace(memory.operator, pause=None, resumed_at=now))
 
 
-def overridden(memory: Memory, override: Override, now: datetime) -> Memory:
+def overridden(memory: Remembered, override: Override, now: datetime) -> Remembered:
     """Name the end point; a hold for somebody else's hand ends with it."""
     return _with(memory, replace(memory.operator, override=override, resumed_at=now))
 
 
-def override_cleared(memory: Memory) -> Memory:
+def override_cleared(memory: Remembered) -> Remembered:
     """Decide by the load again."""
     return _with(memory, replace(memory.operator, override=None))
 
 
-def stopped(memory: Memory, *, drain: bool) -> Memory:
+def stopped(memory: Remembered, *, drain: bool) -> Remembered:
     """Give the fleet up; asking again may add the drain but not take it back."""
     earlier = memory.operator.stop
     return _with(memory, replace(memory.operator, stop=Stop(drain=drain or (earlier is not None and earlier.drain))))
 
 
-def expired(memory: Memory, now: datetime) -> Memory:
+def expired(memory: Remembered, now: datetime) -> Remembered:
     """Drop what has run out."""
     operator = memory.operator
     if operator.pause is not None and operator.pause.until is not None and operator.pause.until <= now:
@@ -42,5 +42,5 @@ def expired(memory: Memory, now: datetime) -> Memory:
     return memory if operator is memory.operator else _with(memory, operator)
 
 
-def _with(memory: Memory, operator: Operator) -> Memory:
+def _with(memory: Remembered, operator: Operator) -> Remembered:
     return replace(memory, operator=operator)

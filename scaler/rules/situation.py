@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from scaler import freshness
-from scaler.demand import FIRST_RATES, LEARNING_TIME
+from scaler.claims import set_by_another_hand
 from scaler.fleet import Fleet
+from scaler.learn import freshness
+from scaler.learn.arrivals import FIRST_RATES, LEARNING_TIME
 from scaler.model.common import Quality, Size
 from scaler.model.estimate import Estimate
-from scaler.model.memory import Memory
 from scaler.model.observation import Observation, WorkerSeen
 from scaler.model.record import RolloutStep, TargetRecord
-from scaler.record import set_by_another_hand
-from scaler.search import Need, Search
+from scaler.model.remembered import Remembered
+from scaler.size.search import Need, Search
 
 EMERGENCY_FRACTION = 0.92
 """Part of the memory limit at which a worker is as good as killed."""
@@ -46,7 +46,7 @@ class Situation:
     estimate: Estimate
     search: Search
     need: Need
-    memory: Memory
+    memory: Remembered
     now: datetime
 
     @cached_property

@@ -12,11 +12,11 @@ from typing import Final, Generic, Protocol, TypeVar
 import numpy as np
 
 from activities.targets.contract import StepTaken
+from scaler.claims import Standing, record_step
 from scaler.model.common import Size
 from scaler.model.observation import ExitReason, WorkerExit, WorkerState
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome, TargetRecord
-from scaler.record import Standing, record_step
 from scaler.simulation.clock import moment
 from scaler.simulation.draws import lognormal
 from scaler.simulation.scenario import Scenario

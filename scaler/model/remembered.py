@@ -73,7 +73,7 @@ class Backlog:
 class Demand:
     """What is remembered of one task type.
 
-    `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.margin`;
+    `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.learn.margin`;
     `levels_before` are what they are measured against, `highest_per_second` is the highest level of late;
     `unqueued_per_second` is what workers do beyond what was dispatched to them; `since` is when arrivals were first
     seen, `limited_at` when a rate limit of the queue last held them back.
@@ -103,13 +103,13 @@ class MemoryPoint:
 
 @dataclass(frozen=True, slots=True)
 class ActivityFit:
-    """Fading sums of the least-squares fit in `scaler.activity_memory`, in its order; megabytes."""
+    """Fading sums of the least-squares fit in `scaler.learn.activity_bytes`, in its order; megabytes."""
 
     sums: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerMemory:
+class Footprint:
     """What is remembered of the memory of single workers; `version` is whose code the points are of."""
 
     version: str = ""
@@ -185,7 +185,7 @@ class Turns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Remembered:
     """What the next decision must remember."""
 
     operator: Operator = field(default_factory=Operator)
@@ -193,7 +193,7 @@ class Memory:
     decided_on: datetime | None = None  # time of the newest observation that was learned from
     workflow: Demand = field(default_factory=Demand)
     activity: Demand = field(default_factory=Demand)
-    worker: WorkerMemory = field(default_factory=WorkerMemory)
+    worker: Footprint = field(default_factory=Footprint)
     start_seconds: Level = Level()
     exits_known: tuple[datetime, ...] = ()  # when workers died, as far as it counted already; oldest first
     recommendations: tuple[Recommendation, ...] = ()

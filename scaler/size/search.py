@@ -8,12 +8,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from scaler.capacity import MOST_WORKERS, Asked, Service, predicted_wait, workers_needed
 from scaler.fleet import CACHE_FLOOR, Fleet
 from scaler.model.common import Size
 from scaler.model.decision import Alternative, Constraint, Prediction
 from scaler.model.estimate import Estimate, Load, MemoryUse
-from scaler.offer import Offers
+from scaler.size.capacity import MOST_WORKERS, Asked, Service, predicted_wait, workers_needed
+from scaler.size.offer import Offers
 
 TRUSTED_GROWTH = 2.0
 """A cache may grow to so many times what was ever seen full; beyond, memory is extrapolation."""

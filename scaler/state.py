@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Size
 from scaler.model.decision import Decision, DecisionSummary
-from scaler.model.memory import Memory
 from scaler.model.observation import Observation
 from scaler.model.plan import SHORTEST_TICK, Plan
 from scaler.model.record import StepOutcome
+from scaler.model.remembered import Remembered
 
 STATE_VERSION = 1
 DECISIONS_KEPT = 20
@@ -29,7 +29,7 @@ class State:
     generation: Generation  # of the newest plan that was sent
     host: str | None = None  # where a local target lives
     ticks: int = 0  # over all runs
-    memory: Memory = field(default_factory=Memory)
+    memory: Remembered = field(default_factory=Remembered)
     plan: Plan | None = None
     observation: Observation | None = None
     decision: Decision | None = None
@@ -38,7 +38,7 @@ class State:
     sent_at: datetime | None = None  # when the newest plan was sent
     version: int = STATE_VERSION
 
-    def decided(self, decision: Decision, memory: Memory) -> "State":
+    def decided(self, decision: Decision, memory: Remembered) -> "State":
         """After a decision. Equal ones in a row are counted in the log, not repeated."""
         newest = DecisionSummary.of(decision)
         last = self.decisions[-1] if self.decisions else None

@@ -6,15 +6,15 @@ Learns only once from each observation, and only from workers that serve.
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scaler import demand, envelope
-from scaler.cache_curve import cache_use
 from scaler.fleet import Fleet
-from scaler.level import level_after
+from scaler.learn import arrivals, footprint
+from scaler.learn.cache_use import cache_use
+from scaler.learn.level import level_after
+from scaler.learn.replay_cost import miss_share
 from scaler.model.common import TaskType
 from scaler.model.estimate import Estimate
-from scaler.model.memory import Level, Memory
 from scaler.model.observation import UNASKED, ExitReason, Observation
-from scaler.replay_cost import miss_share
+from scaler.model.remembered import Level, Remembered
 
 EXITS_KNOWN = 8
 """Ends of workers are told for ten minutes; one older than so many others is known without being remembered."""
@@ -24,7 +24,7 @@ FIRST_START_SECONDS = 10.0
 """Taken for the time to start until a worker was seen to."""
 
 
-def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tuple[Estimate, Memory]:
+def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Estimate, Remembered]:
     """What an observation says together with those before it."""
     if memory.decided_on is None or seen.observed_at > memory.decided_on:
         memory = _fed(seen, memory)
@@ -33,9 +33,9 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
     new = [ended for ended in exits if ended.at not in known and (len(known) < EXITS_KNOWN or ended.at > known[0])]
     estimate = Estimate(
         at=now,
-        workflow=demand.load(seen, fleet, memory.workflow, demand.Moment(TaskType.WORKFLOW, now)),
-        activity=demand.load(seen, fleet, memory.activity, demand.Moment(TaskType.ACTIVITY, now)),
-        memory=envelope.memory_use(memory.worker, seen, fleet, now),
+        workflow=arrivals.load(seen, fleet, memory.workflow, arrivals.Moment(TaskType.WORKFLOW, now)),
+        activity=arrivals.load(seen, fleet, memory.activity, arrivals.Moment(TaskType.ACTIVITY, now)),
+        memory=footprint.memory_use(memory.worker, seen, fleet, now),
         cache=cache_use(seen.replay, miss_share(seen.totals)),
         workflow_cores=seen.workflow_cores,
         start_seconds=memory.start_seconds.value or FIRST_START_SECONDS,
@@ -50,13 +50,13 @@ def learn(seen: Observation, fleet: Fleet, memory: Memory, now: datetime) -> tup
     return estimate, memory if latest == known else replace(memory, exits_known=latest)
 
 
-def _fed(seen: Observation, memory: Memory) -> Memory:
+def _fed(seen: Observation, memory: Remembered) -> Remembered:
     return replace(
         memory,
         decided_on=seen.observed_at,
-        workflow=demand.fed(memory.workflow, seen, TaskType.WORKFLOW),
-        activity=demand.fed(memory.activity, seen, TaskType.ACTIVITY),
-        worker=envelope.remembered(memory.worker, seen),
+        workflow=arrivals.fed(memory.workflow, seen, TaskType.WORKFLOW),
+        activity=arrivals.fed(memory.activity, seen, TaskType.ACTIVITY),
+        worker=footprint.remembered(memory.worker, seen),
         start_seconds=_started(memory.start_seconds, seen),
     )
 

@@ -7,38 +7,22 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 
-from scaler.cache_gate import CacheChoice
-from scaler.capacity import BY_LOAD, USUAL_PERCENTILE, UTILISATION_CAP
-from scaler.fleet import Fleet
-from scaler.judgement import in_vain
-from scaler.level import level_after
 from scaler.model.decision import Constraint, Reason
-from scaler.model.memory import Change, Recommendation, Turns, figure, whole_second
-from scaler.situation import Situation
+from scaler.model.remembered import Change
+from scaler.rules.cache_gate import CacheChoice
+from scaler.rules.effect import in_vain
+from scaler.rules.situation import Situation
+from scaler.size.capacity import BY_LOAD, UTILISATION_CAP
 
 HOLD_WINDOW = timedelta(minutes=10)
 """After a cache cut, latency must have been inside the objective for so long before a worker may go."""
 
-SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=1), timedelta(minutes=10)
-RISK_IN_STARTS = 3.0
-"""What it costs to miss a worker while another one starts, in workers × time to start, where 5 % may be late."""
 
-MOST_STRETCHED = 6.0
-"""The longest window is so many times as long at most where fewer tasks may be late."""
-
-RECOMMENDATIONS_KEPT = 10
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
 URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
-
-REVERSAL_TIME = timedelta(minutes=10)
-REVERSALS_FADE = timedelta(minutes=30)
-"""Longer than what counts as a reversal: a count that turns every quarter of an hour remembers that it did."""
-
-MOST_REVERSALS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,63 +163,3 @@ def holding(situation: Situation) -> bool:
 def good_since(situation: Situation) -> datetime | None:
     """From when on latency has been inside the objective without a break that anybody saw."""
     return (situation.memory.good_since or situation.now) if situation.late is False else None
-
-
-def recommendations(situation: Situation) -> tuple[Recommendation, ...]:
-    """What the scale-in window wanted, as far as it can still be its highest: later ones are lower.
-
-    Too many are thinned by letting the higher of two neighbours live as long as the later: never too short.
-    """
-    workers, now, window = situation.need.size.workers, situation.now, scale_in_window(situation)
-    earlier = situation.memory.recommendations
-    kept = [each for each in earlier if now - each.at <= window and each.workers > workers]
-    kept.append(Recommendation(whole_second(now), workers))
-    while len(kept) > RECOMMENDATIONS_KEPT:
-        apart = [later.at - sooner.at for sooner, later in pairwise(kept)]
-        nearest = apart.index(min(apart))
-        kept[nearest : nearest + 2] = [replace(kept[nearest], at=kept[nearest + 1].at)]
-    return tuple(kept)
-
-
-def scale_in_window(situation: Situation) -> timedelta:
-    """How long a lower need must have held: as long as an idle worker costs less than to miss it and start it anew.
-
-    The break-even of the ski-rental problem: what the worker costs idle against what taking it away costs to undo,
-    its start, the risk to the objective meanwhile, and the replays of what it had cached. The fewer tasks may be late
-    the more the risk weighs. A declared window overrides it; turning around lately stretches it.
-    """
-    declared = situation.fleet.behaviour.scale_in_window
-    if declared is not None:
-        return declared
-    estimate, strictness = situation.estimate, _strictness(situation.fleet)
-    longest = LONGEST_WINDOW * min(strictness, MOST_STRETCHED)
-    undo_seconds = estimate.start_seconds * (1 + RISK_IN_STARTS * strictness) + _replay_seconds(situation)
-    window = min(max(timedelta(seconds=undo_seconds), SHORTEST_WINDOW), longest)
-    reversals = situation.memory.turns.reversals
-    recent = level_after(reversals, 0.0, situation.now, REVERSALS_FADE).value or 0.0
-    return min(window * (1 + min(recent, MOST_REVERSALS)), longest)
-
-
-def _strictness(fleet: Fleet) -> float:
-    """How many times fewer tasks may be late than usual; a looser objective than the usual one counts as usual."""
-    return max((100 - USUAL_PERCENTILE) / (100 - fleet.objective.percentile), 1.0)
-
-
-def _replay_seconds(situation: Situation) -> float:
-    """Worker time that replaying one worker's cached runs takes, as far as they are used again."""
-    use, live = situation.estimate.cache, situation.seen.live
-    if use.replay_seconds is None or not live:
-        return 0.0
-    cached = sum(worker.cached or 0 for worker in live) / len(live)
-    cores = situation.estimate.workflow_cores or 1.0
-    return cached * use.reuse * use.replay_seconds / cores
-
-
-def turned(turns: Turns, before: int, after: int, now: datetime) -> Turns:
-    """The memory of directions after the count moved."""
-    if before == after:
-        return turns
-    up = after > before
-    reversed_now = turns.at is not None and up != turns.up and now - turns.at <= REVERSAL_TIME
-    faded = level_after(turns.reversals, 0.0, now, REVERSALS_FADE)
-    return Turns(up=up, at=now, reversals=replace(faded, value=figure((faded.value or 0.0) + reversed_now), at=now))

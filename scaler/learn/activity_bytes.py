@@ -6,8 +6,8 @@ workflows the envelope says more.
 
 from operator import mul
 
-from scaler.model.memory import ActivityFit
 from scaler.model.observation import Observation
+from scaler.model.remembered import ActivityFit
 
 FADE = 0.98
 """Weight of what was seen before, at each observation."""

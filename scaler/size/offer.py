@@ -2,10 +2,10 @@
 
 import math
 
-from scaler.cache_curve import miss_ratio
-from scaler.capacity import Service
 from scaler.model.common import Size
 from scaler.model.estimate import Estimate, Load
+from scaler.size.capacity import Service
+from scaler.size.miss_ratio import miss_ratio
 
 POLLERS_HELD = 4
 """Workflow task slots that idle sticky polls hold: concurrency is about cache − 4 (measured, sdk-core)."""

@@ -3,11 +3,11 @@
 import math
 from datetime import timedelta
 
-from scaler.level import level_after
+from scaler.learn.level import level_after
+from scaler.learn.slots import all_busy_slots, busy_slots, done_per_second
 from scaler.model.common import TaskType
-from scaler.model.memory import Demand, Level
 from scaler.model.observation import Observation, TaskTimesSeen, WorkerSeen
-from scaler.slots import all_busy_slots, busy_slots, done_per_second
+from scaler.model.remembered import Demand, Level
 
 SAMPLED_TIME, COUNTED_TIME = timedelta(minutes=3), timedelta(minutes=8)
 """Time constants at most: service times follow code and downstreams, and slots are counted once in a heartbeat."""

@@ -5,8 +5,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from scaler.level import level_after
-from scaler.model.memory import Demand, Level, whole_second
+from scaler.learn.level import level_after
+from scaler.model.remembered import Demand, Level, whole_second
 
 SURPRISE_EDGES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
 """Upper edges of the buckets of surprises, in standard deviations of a Poisson count; one more bucket is open."""

@@ -7,9 +7,9 @@ from enum import StrEnum
 from scaler.fleet import Delivery
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Alternative, Decision, Prediction
-from scaler.model.state import State
-from scaler.units import format_duration, format_size
-from scaler.wording import AGAINST, CONSTRAINTS, MODES, REASONS
+from scaler.state import State
+from scaler.wire.units import format_duration, format_size
+from scaler.words.wording import AGAINST, CONSTRAINTS, MODES, REASONS
 
 FIRST_LOOK = "Looking at the target for the first time"
 LONGEST_TOLD_SECONDS = 1e6

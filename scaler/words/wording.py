@@ -1,6 +1,7 @@
 """A sentence for every mode, constraint and reason. Pure.
 
-Braces name the facts of `scaler.explain`. What a later version adds has no sentence here and is shown by its name.
+Braces name the facts of `scaler.words.explain`. What a later version adds has no sentence here and is shown by its
+name.
 """
 
 from collections.abc import Mapping

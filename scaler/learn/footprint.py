@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scaler.activity_memory import bytes_per_activity, fed_fit
 from scaler.fleet import Fleet
-from scaler.freshness import HEARTBEAT, WORKER_MEMORY
-from scaler.level import level_after
+from scaler.learn.activity_bytes import bytes_per_activity, fed_fit
+from scaler.learn.freshness import HEARTBEAT, WORKER_MEMORY
+from scaler.learn.level import level_after
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
-from scaler.model.memory import Level, MemoryPoint, WorkerMemory, whole_second
 from scaler.model.observation import ExitReason, Observation, WorkerExit
+from scaler.model.remembered import Footprint, Level, MemoryPoint, whole_second
 
 POINT_LIFETIME = timedelta(hours=6)
 """A past peak does not bind for ever."""
@@ -47,7 +47,7 @@ GROWTH_TIME = timedelta(seconds=20)
 """As long as growth is projected ahead: an average over longer knows of a filling worker when it is too late."""
 
 
-def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
+def remembered(memory: Footprint, seen: Observation) -> Footprint:
     """What is remembered of single workers' memory after one more observation."""
     memory = _of_present_code(memory, seen)
     activities = fed_fit(memory.activities, seen)
@@ -69,7 +69,7 @@ def remembered(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
     )
 
 
-def memory_use(memory: WorkerMemory, seen: Observation, fleet: Fleet, now: datetime) -> MemoryUse:
+def memory_use(memory: Footprint, seen: Observation, fleet: Fleet, now: datetime) -> MemoryUse:
     """The estimate that the envelope gives; guesses stand in for what was not measured."""
     corners = _concave(memory.points)
     mean = _mean_slope(corners)
@@ -98,7 +98,7 @@ def _reaction_seconds(fleet: Fleet) -> float:
     return REACTION_SECONDS + min(fleet.behaviour.drain.total_seconds(), REACTION_SECONDS)
 
 
-def _of_present_code(memory: WorkerMemory, seen: Observation) -> WorkerMemory:
+def _of_present_code(memory: Footprint, seen: Observation) -> Footprint:
     """After a deploy the points of the code before fade soon: they may be too high, or too low."""
     ready = [total for total in seen.totals if total.ready]
     version = max(ready, key=lambda total: total.ready).version if ready else memory.version
@@ -172,7 +172,7 @@ def _mean_slope(corners: tuple[Corner, ...]) -> float | None:
     return _slope(corners[0], corners[-1])
 
 
-def _growth(memory: WorkerMemory, seen: Observation) -> tuple[Level, float]:
+def _growth(memory: Footprint, seen: Observation) -> tuple[Level, float]:
     """The fullest worker's memory, and how fast it grows; a fall, after an eviction or a death, starts anew."""
     before = memory.fullest_bytes
     if seen.fullest_bytes is None:
