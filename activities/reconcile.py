@@ -17,7 +17,7 @@ from activities.requests import RECONCILE, Reconcile
 from activities.schedule import schedule_at
 from activities.sources.signals import SignalSource
 from activities.targets.contract import StepTaken, Target, TargetLook, TargetUnreachable
-from activities.watch import crossed
+from activities.watch import crossed, ends_tick
 from scaler.fleet import Fleet, TargetKind
 from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Owner
@@ -108,9 +108,7 @@ class Reconciler:
         self, request: Reconcile, seen: Observation, from_the_start: frozenset[Wake], began: datetime
     ) -> Wake | None:
         new = crossed(request.plan.wake, seen, began) - from_the_start
-        if Wake.EMERGENCY_MEMORY in new:
-            return Wake.EMERGENCY_MEMORY
-        return min(new, default=None) if datetime.now(UTC) >= request.stamp.wake_from else None
+        return ends_tick(new, datetime.now(UTC), request.stamp.wake_from)
 
     async def _pause(self, request: Reconcile, watch: _Watch) -> Wake | None:
         """Wait for the next sample; says what came in between."""

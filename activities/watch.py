@@ -15,6 +15,13 @@ def crossed(wake: WakeAt, seen: Observation, since: datetime) -> frozenset[Wake]
     return frozenset(_crossed(wake, seen, since))
 
 
+def ends_tick(new: frozenset[Wake], now: datetime, wake_from: datetime) -> Wake | None:
+    """What of all that was crossed since the watch began ends the tick: an emergency at once, all else from then on."""
+    if Wake.EMERGENCY_MEMORY in new:
+        return Wake.EMERGENCY_MEMORY
+    return min(new, default=None) if now >= wake_from else None
+
+
 def _crossed(wake: WakeAt, seen: Observation, since: datetime) -> Iterator[Wake]:
     fullest = max((worker.memory_bytes or 0 for worker in seen.workers), default=0)
     if _reaches(fullest, wake.emergency_memory_bytes):

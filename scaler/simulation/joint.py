@@ -6,15 +6,14 @@ Temporal does: lost activities, updates, new runs.
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from activities.targets.contract import StepTaken
+from activities.watch import ends_tick
 from scaler.decide import decide
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Owner, Size
 from scaler.model.decision import Decision
-from scaler.model.observation import Wake
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome
 from scaler.simulation.clock import START, moment
@@ -96,7 +95,8 @@ class JointLoop:
         taken, began, sight = self._step(plan, stamp, now), now, self._sight
         from_the_start = sight.crossed(plan.wake, now, began)
         while True:
-            woken_by = _ended(stamp, moment(now), sight.crossed(plan.wake, now, began) - from_the_start)
+            new = sight.crossed(plan.wake, now, began) - from_the_start
+            woken_by = ends_tick(new, moment(now), stamp.wake_from)
             if woken_by is not None or moment(now) >= plan.until:
                 break
             now = yield
@@ -108,10 +108,3 @@ class JointLoop:
             applied = Applied(generation=stamp.generation, outcome=StepOutcome.FAILED, detail="no answer in time")
             return StepTaken(found=None, applied=applied)
         return self._world.platform.take(plan, stamp, now)
-
-
-def _ended(stamp: Stamp, now: datetime, new: frozenset[Wake]) -> Wake | None:
-    """What ends the tick: an emergency at once, all else from the moment on that the stamp names."""
-    if Wake.EMERGENCY_MEMORY in new:
-        return Wake.EMERGENCY_MEMORY
-    return min(new, default=None) if now >= stamp.wake_from else None
