@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from scaler.model.common import TaskType, TolerantEnum
+from scaler.model.common import Polled, TaskType, TolerantEnum
 from scaler.wire.bounds import Bound, Known
 from scaler.wire.units import ByteCount, Duration
 
@@ -221,6 +221,16 @@ class Fleet(_Declared):
     def polls(self, task_type: TaskType) -> bool:
         """Whether these workers take tasks of this type from any queue."""
         return any(task_type in queue.types for queue in self.task_queues)
+
+    @property
+    def polled(self) -> tuple[Polled, ...]:
+        """Every task queue with every type of task that these workers poll it for."""
+        polled = (Polled(queue.name, task_type) for queue in self.task_queues for task_type in queue.types)
+        return tuple(dict.fromkeys(polled))
+
+    def share(self, queue: str) -> float:
+        """The part of a queue that is this fleet's."""
+        return next((each.share for each in self.task_queues if each.name == queue and each.share is not None), 1.0)
 
     @property
     def decides_cache(self) -> bool:

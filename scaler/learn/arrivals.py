@@ -1,19 +1,17 @@
-"""How much work arrives, and what of it is known how well. Pure."""
+"""Estimates arrivals and backlog of one task queue and type, and how far each can be trusted. Pure."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from scaler.fleet import Fleet
 from scaler.learn import freshness, margin
 from scaler.learn.level import level_after
-from scaler.learn.slot_time import service_after, times_of, variability
-from scaler.learn.slots import all_busy_slots, busy_slots, done_per_second, slots_per_worker
+from scaler.learn.seen_queue import SeenQueue
+from scaler.learn.slot_time import service_after
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
-from scaler.model.observation import Observation, QueueSeen
-from scaler.model.remembered import Backlog, Demand, Level, figure
+from scaler.model.observation import QueueSeen
+from scaler.model.remembered import Backlog, Demand, Level, figure, whole_second
 
 LEVEL_TIME = timedelta(seconds=35)
 """Time constant of the arrival level; the server's own rates are averages over 30 s."""
@@ -42,37 +40,29 @@ SHORTEST_GROWTH, LONGEST_GROWTH = timedelta(seconds=4), timedelta(seconds=90)
 SILENT_MARGIN = 1.5
 """Slots taken for occupied, against their mean number, where no worker tells."""
 
-FIRST_BEAT_SECONDS = freshness.HEARTBEAT.fresh.total_seconds()
 
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Which task type is asked about, and when."""
-
-    task_type: TaskType
-    now: datetime
-
-
-def fed(demand: Demand, seen: Observation, task_type: TaskType) -> Demand:
-    """What is remembered of one task type after one more observation; what is missing leaves it as it was."""
-    at = seen.observed_at
-    unqueued = _unqueued(demand, seen, task_type)
-    rate = arrivals_per_second(seen, task_type, unqueued)
+def fed(demand: Demand, seen: SeenQueue) -> Demand:
+    """What is remembered of one queue after one more observation; what is missing leaves it as it was."""
+    at = seen.at
+    unqueued = _unqueued(demand, seen)
+    rate = arrivals_per_second(seen, unqueued)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
-    since, scv = _since(demand, at), variability(seen, task_type)
+    since, scv = _since(demand, at), seen.times.service_scv
     news = margin.News(rate=rate, level=level, at=at, learning=at - since < LEARNING_TIME)
     return Demand(
+        queue=seen.polled.queue,
+        task_type=seen.polled.task_type,
         since=since if rate is not None else demand.since,
         arrivals_per_second=level,
         unqueued_per_second=unqueued,
-        busy_slots=level_after(demand.busy_slots, all_busy_slots(seen, task_type), at, LEVEL_TIME),
-        service_seconds=service_after(demand, seen, task_type, at - since),
+        busy_slots=level_after(demand.busy_slots, seen.slots.counted if seen.all_beat else None, at, LEVEL_TIME),
+        service_seconds=service_after(demand, seen, at - since),
         service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=margin.surprises_after(demand, news),
         levels_before=margin.levels_after(demand, news),
         highest_per_second=margin.highest_after(demand, news),
-        backlog=_backlog(demand, seen, task_type),
-        limited_at=at if any(queue.rate_limited for queue in _queues(seen, task_type)) else demand.limited_at,
+        backlog=_backlog(demand, seen.statistics),
+        limited_at=at if seen.statistics.rate_limited else demand.limited_at,
     )
 
 
@@ -80,49 +70,45 @@ def _since(demand: Demand, at: datetime) -> datetime:
     """From when on arrivals have been watched without a gap."""
     since, last = demand.since, demand.arrivals_per_second.at
     if since is None or last is None or at - last > LONGEST_GAP:
-        return at
+        return whole_second(at)
     return since
 
 
-def arrivals_per_second(seen: Observation, task_type: TaskType, unqueued: Level) -> float | None:
-    """Arrivals: what enters the queues, and what workers do without it ever having been queued.
+def arrivals_per_second(seen: SeenQueue, unqueued: Level) -> float | None:
+    """Arrivals: what enters the queue, and what workers do without it ever having been queued.
 
     The server's statistics leave out sticky workflow tasks and eager activities, so these are what workers did
     beyond what was dispatched to them.
     """
-    queues = _queues(seen, task_type)
-    rates = [queue.arrivals_per_second for queue in queues if queue.arrivals_per_second is not None]
-    if len(rates) < len(queues) or _worst(queues, seen.observed_at) is not Quality.FRESH:
-        return None  # a part would pass for a fall of the load, and an old figure for news
-    return sum(rates) + max(unqueued.value or 0.0, 0.0)
+    rate = seen.statistics.arrivals_per_second
+    if rate is None or seen.quality(seen.at) is not Quality.FRESH:
+        return None
+    return rate + max(unqueued.value or 0.0, 0.0)
 
 
-def _unqueued(demand: Demand, seen: Observation, task_type: TaskType) -> Level:
+def _unqueued(demand: Demand, seen: SeenQueue) -> Level:
     """What workers did beyond what was dispatched to them, smoothed: below zero too, or its noise would add up.
 
     Workers that beat every two seconds count tens of tasks at a time: where all are queued, up to half as many more
     were seen done as were dispatched (of six a second by five workers), and in the next reading as many fewer.
     """
-    done = done_per_second(seen, task_type)
+    done = seen.slots.done_per_second
     if done is None:
         return demand.unqueued_per_second
-    dispatched = sum(queue.dispatches_per_second or 0.0 for queue in _queues(seen, task_type))
-    return level_after(demand.unqueued_per_second, done - dispatched, seen.observed_at, LEVEL_TIME)
+    unqueued = done - (seen.statistics.dispatches_per_second or 0.0)
+    return level_after(demand.unqueued_per_second, unqueued, seen.at, LEVEL_TIME)
 
 
-def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Load | None:
-    """The load of one task type; None where the fleet does not poll for it."""
-    task_type = moment.task_type
-    if not fleet.polls(task_type):
-        return None
-    queues, times = _queues(seen, task_type), times_of(seen, task_type)
-    busy, service = busy_slots(seen, task_type), demand.service_seconds.value
+def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
+    """The load of one queue and type."""
+    task_type, statistics = seen.polled.task_type, seen.statistics
+    busy, service = seen.slots.used, demand.service_seconds.value
     growth, silent = demand.backlog.growth_per_second, not seen.any_beats
-    unread = _unread_for(queues, moment.now) > LONGEST_GAP
-    rates = [_rate_read(seen, fleet, demand, task_type)]
+    unread = statistics.at is not None and now - statistics.at > LONGEST_GAP
+    rates = [_rate_read(seen, fleet, demand)]
     if unread:
         rates.append(demand.highest_per_second or 0.0)
-    sampled = any(freshness.HISTORIES.quality(each, moment.now) is Quality.FRESH for each in times)
+    sampled = freshness.HISTORIES.quality(seen.times, now) is Quality.FRESH
     if silent and sampled and service is not None:
         # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.
         busy = math.ceil(SILENT_MARGIN * max(rates) * service)
@@ -134,73 +120,46 @@ def load(seen: Observation, fleet: Fleet, demand: Demand, moment: Moment) -> Loa
         # Of workflow tasks, which last milliseconds, a momentary count of slots says next to nothing.
         rates.append(demand.busy_slots.value / service)
     rate = max(rates)
-    waits = [each.schedule_to_start_seconds for each in times if each.schedule_to_start_seconds is not None]
     return Load(
+        queue=seen.polled.queue,
         task_type=task_type,
         arrivals_per_second=rate,
         margin_per_second=margin.margin_per_second(demand, rate, fleet.objective.percentile),
         service_seconds=service,
         service_scv=demand.service_scv,
-        backlog_tasks=sum(queue.backlog_tasks or 0 for queue in queues),
+        backlog_tasks=statistics.backlog_tasks or 0,
         backlog_growth_per_second=growth,
-        backlog_age_seconds=max((queue.backlog_age_seconds or 0.0 for queue in queues), default=0.0),
-        schedule_to_start_seconds=max(waits, default=None),
-        done_per_second=done_per_second(seen, task_type),
+        backlog_age_seconds=statistics.backlog_age_seconds or 0.0,
+        schedule_to_start_seconds=seen.times.schedule_to_start_seconds,
+        done_per_second=seen.slots.done_per_second,
         busy_slots=busy or 0,
-        busy_known=seen.all_beat or (sampled and _never_beat(seen)),
-        slots_per_worker=slots_per_worker(seen, fleet, task_type),
-        rate_limited=demand.limited_at is not None and moment.now - demand.limited_at <= LIMIT_TIME,
-        watched=moment.now - demand.since if demand.since is not None else timedelta(0),
-        quality=_worst(queues, moment.now),
+        busy_known=seen.all_beat or (sampled and seen.never_beats),
+        slots_per_worker=seen.slots.per_worker,
+        rate_limited=demand.limited_at is not None and now - demand.limited_at <= LIMIT_TIME,
+        watched=now - demand.since if demand.since is not None else timedelta(0),
+        quality=seen.quality(now),
         unread=unread,
     )
 
 
-def _rate_read(seen: Observation, fleet: Fleet, demand: Demand, task_type: TaskType) -> float:
-    """What readings of the queues say of arrivals: their level, or the newest where it lies well above."""
+def _rate_read(seen: SeenQueue, fleet: Fleet, demand: Demand) -> float:
+    """What readings of the queue say of arrivals: their level, or the newest where it lies well above."""
     level = demand.arrivals_per_second.value or 0.0
-    newest = arrivals_per_second(seen, task_type, demand.unqueued_per_second) or 0.0
+    newest = arrivals_per_second(seen, demand.unqueued_per_second) or 0.0
     if newest <= level:
         return level
     covered = NEWEST_COVERED * margin.margin_per_second(demand, level, fleet.objective.percentile)
     return max(level, newest - covered)
 
 
-def _unread_for(queues: Iterable[QueueSeen], now: datetime) -> timedelta:
-    """For how long a queue has not been read; one that never was says nothing."""
-    return max((now - queue.at for queue in queues if queue.at is not None), default=timedelta(0))
-
-
-def _queues(seen: Observation, task_type: TaskType) -> list[QueueSeen]:
-    return [queue for queue in seen.queues if queue.task_type is task_type]
-
-
-def _never_beat(seen: Observation) -> bool:
-    """Whether no worker tells of itself although one has had the time to: it never will.
-
-    Where all are young, as after a rollout, they may be as busy as they like before the first one beats.
-    """
-    return not seen.any_beats and any(worker.age_seconds > FIRST_BEAT_SECONDS for worker in seen.ready)
-
-
-def _backlog(demand: Demand, seen: Observation, task_type: TaskType) -> Backlog:
+def _backlog(demand: Demand, statistics: QueueSeen) -> Backlog:
     """The newest backlog, and its slope since the reading before."""
-    known = [queue for queue in _queues(seen, task_type) if queue.backlog_tasks is not None and queue.at is not None]
-    if not known:
-        return demand.backlog
-    before, at = demand.backlog, max(queue.at for queue in known if queue.at is not None)
-    tasks = sum(queue.backlog_tasks or 0 for queue in known)
+    before, at, tasks = demand.backlog, statistics.at, statistics.backlog_tasks
+    if at is None or tasks is None:
+        return before
     if before.at is None or at - before.at > LONGEST_GROWTH:
         return Backlog(tasks=tasks, at=at)
     if at - before.at < SHORTEST_GROWTH:
         return before
     growth = (tasks - before.tasks) / (at - before.at).total_seconds()
     return Backlog(tasks=tasks, at=at, growth_per_second=figure(growth))
-
-
-def _worst(queues: Iterable[QueueSeen], now: datetime) -> Quality:
-    qualities = {freshness.QUEUE_STATISTICS.quality(queue, now) for queue in queues}
-    for quality in (Quality.MISSING, Quality.STALE, Quality.FRESH):
-        if quality in qualities:
-            return quality
-    return Quality.MISSING

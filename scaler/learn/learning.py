@@ -11,10 +11,12 @@ from scaler.learn import arrivals, footprint
 from scaler.learn.cache_use import cache_use
 from scaler.learn.level import level_after
 from scaler.learn.replay_cost import miss_share
-from scaler.model.common import TaskType
+from scaler.learn.seen_queue import seen_queue
+from scaler.model.common import Polled, TaskType
 from scaler.model.estimate import Estimate
 from scaler.model.observation import UNASKED, ExitReason, Observation
-from scaler.model.remembered import Level, Remembered
+from scaler.model.remembered import Demand, Level, Remembered
+from scaler.wire.compact import millisecond
 
 EXITS_KNOWN = 8
 """Ends of workers are told for ten minutes; one older than so many others is known without being remembered."""
@@ -26,15 +28,20 @@ FIRST_START_SECONDS = 10.0
 
 def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Estimate, Remembered]:
     """What an observation says together with those before it."""
+    queues = tuple(seen_queue(seen, fleet, polled) for polled in fleet.polled)
     if memory.decided_on is None or seen.observed_at > memory.decided_on:
-        memory = _fed(seen, memory)
-    exits = [ended for ended in seen.exits if ended.reason in UNASKED]
-    known = memory.exits_known
-    new = [ended for ended in exits if ended.at not in known and (len(known) < EXITS_KNOWN or ended.at > known[0])]
+        demands = zip(_demands(memory, fleet), queues, strict=True)
+        fed = tuple(arrivals.fed(demand, queue) for demand, queue in demands)
+        memory = replace(_fed(seen, memory), demands=fed, workflow=None, activity=None)
+    exits = {ended: millisecond(ended.at) for ended in seen.exits if ended.reason in UNASKED}
+    known = tuple(map(millisecond, memory.exits_known))
+    new = [ended for ended, at in exits.items() if at not in known and (len(known) < EXITS_KNOWN or at > known[0])]
     estimate = Estimate(
         at=now,
-        workflow=arrivals.load(seen, fleet, memory.workflow, arrivals.Moment(TaskType.WORKFLOW, now)),
-        activity=arrivals.load(seen, fleet, memory.activity, arrivals.Moment(TaskType.ACTIVITY, now)),
+        loads=tuple(
+            arrivals.load(queue, fleet, demand, now)
+            for queue, demand in zip(queues, _demands(memory, fleet), strict=True)
+        ),
         memory=footprint.memory_use(memory.worker, seen, fleet, now),
         cache=cache_use(seen.replay, miss_share(seen.totals)),
         workflow_cores=seen.workflow_cores,
@@ -46,16 +53,30 @@ def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) ->
         new_oom_kills=tuple(ended for ended in new if ended.reason is ExitReason.OOM_KILLED),
         new_crashes=sum(ended.reason is not ExitReason.OOM_KILLED for ended in new),
     )
-    latest = tuple(sorted({*known, *(ended.at for ended in exits)})[-EXITS_KNOWN:])
-    return estimate, memory if latest == known else replace(memory, exits_known=latest)
+    latest = tuple(sorted({*known, *exits.values()})[-EXITS_KNOWN:])
+    return estimate, memory if latest == memory.exits_known else replace(memory, exits_known=latest)
+
+
+def _demands(memory: Remembered, fleet: Fleet) -> tuple[Demand, ...]:
+    """What is remembered of each queue and type that the fleet polls.
+
+    Where there is just one queue of a type, what a version told that knew one load per type is that queue's.
+    """
+    types = [polled.task_type for polled in fleet.polled]
+    known = {Polled(demand.queue, demand.task_type): demand for demand in memory.demands}
+    former = {TaskType.WORKFLOW: memory.workflow, TaskType.ACTIVITY: memory.activity}
+    return tuple(
+        known.get(polled)
+        or (former.get(polled.task_type) if types.count(polled.task_type) == 1 else None)
+        or Demand(queue=polled.queue, task_type=polled.task_type)
+        for polled in fleet.polled
+    )
 
 
 def _fed(seen: Observation, memory: Remembered) -> Remembered:
     return replace(
         memory,
         decided_on=seen.observed_at,
-        workflow=arrivals.fed(memory.workflow, seen, TaskType.WORKFLOW),
-        activity=arrivals.fed(memory.activity, seen, TaskType.ACTIVITY),
         worker=footprint.remembered(memory.worker, seen),
         start_seconds=_started(memory.start_seconds, seen),
     )

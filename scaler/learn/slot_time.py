@@ -4,9 +4,9 @@ import math
 from datetime import timedelta
 
 from scaler.learn.level import level_after
-from scaler.learn.slots import all_busy_slots, busy_slots, done_per_second
+from scaler.learn.seen_queue import SeenQueue
+from scaler.learn.slots import SERVED_FOR
 from scaler.model.common import TaskType
-from scaler.model.observation import Observation, TaskTimesSeen, WorkerSeen
 from scaler.model.remembered import Demand, Level
 
 SAMPLED_TIME, COUNTED_TIME = timedelta(minutes=3), timedelta(minutes=8)
@@ -14,11 +14,6 @@ SAMPLED_TIME, COUNTED_TIME = timedelta(minutes=3), timedelta(minutes=8)
 
 FIRST_TIME = timedelta(seconds=10)
 """Time constant at first: of five tasks under way one has ended, and what that tells would stay for minutes."""
-
-SERVED_FOR = timedelta(seconds=130)
-"""Two heartbeats of the SDKs: whoever started within the first of them has slots taken before any task is done."""
-
-SERVED_FOR_SECONDS = SERVED_FOR.total_seconds()
 
 LONGEST_BY_LITTLE = timedelta(seconds=35)
 """What is done now was begun so long ago at most. Of longer tasks a load that grows would be taken for longer tasks."""
@@ -34,36 +29,25 @@ TOLD_FOR = timedelta(minutes=10)
 """For so long what Little's law told stands against samples, while no worker has served for long enough."""
 
 
-def service_after(demand: Demand, seen: Observation, task_type: TaskType, watched: timedelta) -> Level:
+def service_after(demand: Demand, seen: SeenQueue, watched: timedelta) -> Level:
     """The level of slot times after one more observation, which is a mean at first and forgets later.
 
     Args:
-        demand: What is remembered of the task type.
-        seen: The observation.
-        task_type: Whose slots.
+        demand: What is remembered of the queue.
+        seen: What the observation shows of it.
         watched: For how long arrivals have been watched without a gap.
 
     """
     known, told_for = demand.service_seconds, max(watched - SERVED_FOR, FIRST_TIME)
-    counted = _by_little(demand, seen) if task_type is TaskType.ACTIVITY else None
+    counted = _by_little(demand, seen) if seen.polled.task_type is TaskType.ACTIVITY else None
     if counted is not None:
-        return level_after(known, counted, seen.observed_at, min(told_for, COUNTED_TIME))
-    if not _samples_count(demand, seen, task_type, watched):
+        return level_after(known, counted, seen.at, min(told_for, COUNTED_TIME))
+    if not _samples_count(demand, seen, watched):
         return known
-    return level_after(known, _sampled(seen, task_type), seen.observed_at, min(told_for, SAMPLED_TIME))
+    return level_after(known, _sampled(seen), seen.at, min(told_for, SAMPLED_TIME))
 
 
-def times_of(seen: Observation, task_type: TaskType) -> list[TaskTimesSeen]:
-    """What sampled histories tell of one task type, queue by queue."""
-    return [times for times in seen.task_times if times.task_type is task_type]
-
-
-def variability(seen: Observation, task_type: TaskType) -> float | None:
-    """Squared coefficient of variation of slot times; only sampled histories tell."""
-    return max((each.service_scv for each in times_of(seen, task_type) if each.service_scv is not None), default=None)
-
-
-def _by_little(demand: Demand, seen: Observation) -> float | None:
+def _by_little(demand: Demand, seen: SeenQueue) -> float | None:
     """Slots taken for each activity a second, of workers that have served for a while; None where the law doesn't hold.
 
     Samples of a young fleet tell of short tasks first (seen: 2.6 s after four minutes and 5 s after forty, of 6 s):
@@ -72,51 +56,42 @@ def _by_little(demand: Demand, seen: Observation) -> float | None:
     """
     if not (_balanced(demand, seen) and _steady(demand, seen)):
         return None
-    telling = [worker for worker in seen.ready if _tells(worker)]
-    busy = sum(worker.activity_slots_used or 0 for worker in telling)
-    done = sum(worker.activities_per_second or 0.0 for worker in telling)
+    busy, done = seen.slots.settled_used, seen.slots.settled_done_per_second
     if not busy or not done or busy / done > LONGEST_BY_LITTLE.total_seconds():
         return None
     return busy / done
 
 
-def _balanced(demand: Demand, seen: Observation) -> bool:
+def _balanced(demand: Demand, seen: SeenQueue) -> bool:
     """Whether about as many activities are done as arrive."""
-    done, arriving = done_per_second(seen, TaskType.ACTIVITY), demand.arrivals_per_second.value
+    done, arriving = seen.slots.done_per_second, demand.arrivals_per_second.value
     if done is None or arriving is None:
         return False
     by_chance = 2 * math.sqrt(arriving / COUNTED_OVER_SECONDS)
     return abs(done - arriving) <= BALANCED_WITHIN * arriving + by_chance
 
 
-def _steady(demand: Demand, seen: Observation) -> bool:
+def _steady(demand: Demand, seen: SeenQueue) -> bool:
     """Whether about as many slots are taken as were of late: while they fill up or empty the law does not hold."""
-    busy, usual = all_busy_slots(seen, TaskType.ACTIVITY), demand.busy_slots.value
+    busy, usual = seen.slots.counted if seen.all_beat else None, demand.busy_slots.value
     if busy is None or usual is None:
         return False
     return abs(busy - usual) <= BALANCED_WITHIN * usual + 2 * math.sqrt(usual)
 
 
-def _tells(worker: WorkerSeen) -> bool:
-    told = worker.activities_per_second is not None and worker.activity_slots_used is not None
-    return told and worker.age_seconds - (worker.started_in_seconds or 0.0) > SERVED_FOR_SECONDS
-
-
-def _samples_count(demand: Demand, seen: Observation, task_type: TaskType, watched: timedelta) -> bool:
+def _samples_count(demand: Demand, seen: SeenQueue, watched: timedelta) -> bool:
     """Whether samples are all there is: Little's law has not told yet, or not for long, or never will."""
-    if task_type is TaskType.WORKFLOW or not seen.any_beats or watched < SERVED_FOR:
+    if seen.polled.task_type is TaskType.WORKFLOW or not seen.any_beats or watched < SERVED_FOR:
         return True
     known = demand.service_seconds
     if known.at is None or known.value is None or known.value > LONGEST_BY_LITTLE.total_seconds():
         return True
-    return seen.observed_at - known.at >= TOLD_FOR
+    return seen.at - known.at >= TOLD_FOR
 
 
-def _sampled(seen: Observation, task_type: TaskType) -> float | None:
+def _sampled(seen: SeenQueue) -> float | None:
     """The mean of sampled histories; where none is read, what all workers together have taken and done."""
-    times = [each for each in times_of(seen, task_type) if each.service_mean_seconds is not None and each.samples]
-    if times:
-        count = sum(each.samples for each in times)
-        return sum((each.service_mean_seconds or 0.0) * each.samples for each in times) / count
-    done, busy = done_per_second(seen, task_type), busy_slots(seen, task_type)
+    if seen.service_seconds is not None:
+        return seen.service_seconds
+    done, busy = seen.slots.done_per_second, seen.slots.counted
     return busy / done if done and busy else None

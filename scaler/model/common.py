@@ -25,6 +25,14 @@ class TaskType(TolerantEnum):
     UNKNOWN = "unknown"
 
 
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """A task queue that the workers poll, and for which type of task: what has a load and slots of its own."""
+
+    queue: str
+    task_type: TaskType
+
+
 class Quality(TolerantEnum):
     """How far a reading may be trusted. Only a fresh one allows a cut; a missing one is never zero."""
 

@@ -10,7 +10,7 @@ from scaler.model.observation import WorkerExit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """The load of one task type, and what one worker can take of it.
+    """The load of one task queue and type, and what one worker can take of it.
 
     `arrivals_per_second` counts what is polled from queues and what never reaches them (sticky workflow tasks,
     eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
@@ -19,6 +19,7 @@ class Load:
     they are taken for as high as they were of late.
     """
 
+    queue: str
     task_type: TaskType
     arrivals_per_second: float
     margin_per_second: float
@@ -115,8 +116,7 @@ class Estimate:
     """Everything that the search builds on."""
 
     at: datetime
-    workflow: Load | None  # None where the fleet does not poll for this type
-    activity: Load | None
+    loads: tuple[Load, ...]  # one for each queue and type that the fleet polls
     memory: MemoryUse
     cache: CacheUse
     workflow_cores: float | None
@@ -129,14 +129,17 @@ class Estimate:
     new_crashes: int
 
     @cached_property
-    def loads(self) -> tuple[Load, ...]:
-        """The load of each task type that the fleet polls for."""
-        return tuple(load for load in (self.workflow, self.activity) if load is not None)
+    def activity_loads(self) -> tuple[Load, ...]:
+        """The load of each queue that is polled for activities."""
+        return tuple(load for load in self.loads if load.task_type is TaskType.ACTIVITY)
+
+    @cached_property
+    def workflow_loads(self) -> tuple[Load, ...]:
+        """The load of each queue that is polled for workflow tasks."""
+        return tuple(load for load in self.loads if load.task_type is TaskType.WORKFLOW)
 
     def with_margins(self, part: float) -> "Estimate":
         """The same with so much of each load's margin."""
-        workflow, activity = (
-            load and replace(load, margin_per_second=part * load.margin_per_second)
-            for load in (self.workflow, self.activity)
+        return replace(
+            self, loads=tuple(replace(load, margin_per_second=part * load.margin_per_second) for load in self.loads)
         )
-        return replace(self, workflow=workflow, activity=activity)

@@ -1,9 +1,13 @@
-"""What the next decision must remember. Pure and frozen; at most 4 KiB as JSON."""
+"""What the next decision must remember. Pure and frozen; as JSON at most 4 KiB with one queue, 16 KiB with eight."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Annotated, Any
 
-from scaler.model.common import Size, TolerantEnum
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from scaler.model.common import Size, TaskType, TolerantEnum
+from scaler.wire.compact import AsPair, Brief, without_gaps
 
 
 def figure(value: float) -> float:
@@ -60,18 +64,22 @@ class Level:
     at: datetime | None = None
 
 
+FewBytes = Annotated[Level, AsPair(Level)]
+"""A level in a value of which a fleet has many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
     """The newest backlog and its slope since the reading before."""
 
     tasks: int = 0
-    at: datetime | None = None
+    at: Brief | None = None
     growth_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What is remembered of one task type.
+    """What is remembered of one task queue and type.
 
     `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.learn.margin`;
     `levels_before` are what they are measured against, `highest_per_second` is the highest level of late;
@@ -79,17 +87,19 @@ class Demand:
     seen, `limited_at` when a rate limit of the queue last held them back.
     """
 
-    since: datetime | None = None
-    arrivals_per_second: Level = Level()
-    unqueued_per_second: Level = Level()
-    busy_slots: Level = Level()
-    service_seconds: Level = Level()
+    queue: str = ""
+    task_type: TaskType = TaskType.UNKNOWN
+    since: Brief | None = None
+    arrivals_per_second: FewBytes = Level()
+    unqueued_per_second: FewBytes = Level()
+    busy_slots: FewBytes = Level()
+    service_seconds: FewBytes = Level()
     service_scv: float = 1.0
     surprises: tuple[float, ...] = ()
-    levels_before: tuple[Level, ...] = ()
+    levels_before: tuple[FewBytes, ...] = ()
     highest_per_second: float | None = None
     backlog: Backlog = Backlog()
-    limited_at: datetime | None = None
+    limited_at: Brief | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +108,7 @@ class MemoryPoint:
 
     cached: int
     bytes: int
-    at: datetime
+    at: Brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +133,7 @@ class Footprint:
 class Recommendation:
     """A worker count that some moment in the scale-in window wanted."""
 
-    at: datetime
+    at: Brief
     workers: int
 
 
@@ -191,11 +201,12 @@ class Remembered:
     operator: Operator = field(default_factory=Operator)
     unechoed: Size | None = None  # of the newest plan that no observation has echoed
     decided_on: datetime | None = None  # time of the newest observation that was learned from
-    workflow: Demand = field(default_factory=Demand)
-    activity: Demand = field(default_factory=Demand)
+    demands: tuple[Demand, ...] = ()  # one for each queue and type that the fleet polls
+    workflow: Demand | None = None  # of versions that knew one load per task type; read, never written
+    activity: Demand | None = None
     worker: Footprint = field(default_factory=Footprint)
     start_seconds: Level = Level()
-    exits_known: tuple[datetime, ...] = ()  # when workers died, as far as it counted already; oldest first
+    exits_known: tuple[Brief, ...] = ()  # when workers died, as far as it counted already; oldest first
     recommendations: tuple[Recommendation, ...] = ()
     good_since: datetime | None = None  # from when on latency has been inside the objective
     foreign_since: datetime | None = None
@@ -208,3 +219,9 @@ class Remembered:
     ineffective_until: datetime | None = None
     overfull: int = 0  # observations in a row in which workers held more than their cache size
     turns: Turns = field(default_factory=Turns)
+
+    @model_serializer(mode="wrap")
+    def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What says nothing is left out: it reads as its default."""
+        written: dict[str, Any] = without_gaps(write(self))
+        return written

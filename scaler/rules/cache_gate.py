@@ -95,10 +95,10 @@ def _half_of_given(situation: Situation, current: int) -> int:
     Before workers tell of their caches nothing else bounds what filled one: cut by steps instead, each of the next two
     sizes killed a whole fleet as it came up (seen in simulated crash loops).
     """
-    workflow = situation.estimate.workflow
-    if workflow is None or situation.estimate.memory.measured or not situation.breaching:
+    if situation.estimate.memory.measured or not situation.breaching:
         return current
-    runs = workflow.arrivals_per_second * situation.breaching[0].age_seconds / max(len(situation.seen.ready), 1)
+    tasks_per_second = sum(load.arrivals_per_second for load in situation.estimate.workflow_loads)
+    runs = tasks_per_second * situation.breaching[0].age_seconds / max(len(situation.seen.ready), 1)
     return int(runs / 2) if runs else current
 
 

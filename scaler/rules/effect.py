@@ -32,14 +32,15 @@ def pushed(situation: Situation, workers: int) -> Push | None:
 def effect_judged(situation: Situation) -> Remembered:
     """Memory after a scale-out has had the time to show an effect: without one, the next ones would be in vain too."""
     memory, push = situation.memory, situation.memory.push
-    activity, done = situation.estimate.activity, _done(situation)
-    if push is None or activity is None or done is None:
+    done = _done(situation)
+    if push is None or done is None:
         return memory
     if situation.now - push.at < EFFECT_TIME + timedelta(seconds=situation.estimate.start_seconds):
         return memory
     memory = replace(memory, push=None)
     expected = push.done_before * (situation.estimate.ready / max(push.workers_before, 1) - 1)
-    starved = activity.backlog_tasks > 0 and situation.late is True
+    waiting = any(load.backlog_tasks for load in situation.estimate.activity_loads)
+    starved = waiting and situation.late is True
     if not starved or expected <= 0 or done - push.done_before >= LEAST_EFFECT * expected:
         return memory
     return replace(memory, ineffective_until=situation.now + IN_VAIN)
@@ -47,17 +48,17 @@ def effect_judged(situation: Situation) -> Remembered:
 
 def in_vain(situation: Situation) -> Reason | None:
     """Why more workers would not help, if that is known."""
-    activity, until = situation.estimate.activity, situation.memory.ineffective_until
-    if activity is not None and activity.rate_limited:
+    until = situation.memory.ineffective_until
+    if any(load.rate_limited for load in situation.estimate.activity_loads):
         return Reason.RATE_LIMITED
     return Reason.INEFFECTIVE_SCALE_OUT if until is not None and situation.now < until else None
 
 
 def _done(situation: Situation) -> float | None:
     """Activities done per second: what was dispatched, where heartbeats do not tell."""
-    activity = situation.estimate.activity
-    if activity is not None and activity.done_per_second is not None:
-        return activity.done_per_second
+    done = [load.done_per_second for load in situation.estimate.activity_loads if load.done_per_second is not None]
+    if done:
+        return sum(done)
     rates = [
         queue.dispatches_per_second
         for queue in situation.seen.queues

@@ -42,16 +42,16 @@ def _deadlines(situation: Situation) -> list[datetime]:
 
 def wake(situation: Situation, size: Size) -> WakeAt:
     """Thresholds at which a new decision would differ."""
-    estimate, activity = situation.estimate, situation.estimate.activity
+    estimate = situation.estimate
     limit, workers = estimate.memory.limit_bytes, max(estimate.ready, 1)
-    slots = math.ceil(workers * activity.slots_per_worker * FULL_SLOTS) if activity is not None else None
+    slots = sum(load.slots_per_worker for load in estimate.activity_loads)
     objectives = [situation.fleet.objective_seconds(load.task_type) for load in estimate.loads]
     return WakeAt(
         memory_bytes=int(limit * WATCH_MEMORY_FRACTION) if limit else None,
         emergency_memory_bytes=int(limit * EMERGENCY_FRACTION) if limit else None,
         backlog_tasks=1,
         backlog_age_seconds=min(objectives, default=None),
-        activity_slots_used=slots,
+        activity_slots_used=math.ceil(workers * slots * FULL_SLOTS) if slots else None,
         ready_below=estimate.ready or None,
         # Only a rollout waits for workers; any wake makes the next one wait, and a growing backlog can't.
         ready_at_least=size.workers if situation.rolling and estimate.ready < size.workers else None,

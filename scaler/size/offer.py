@@ -2,7 +2,7 @@
 
 import math
 
-from scaler.model.common import Size
+from scaler.model.common import Size, TaskType
 from scaler.model.estimate import Estimate, Load
 from scaler.size.capacity import Service
 from scaler.size.miss_ratio import miss_ratio
@@ -16,25 +16,24 @@ class Offers:
 
     def __init__(self, estimate: Estimate) -> None:
         self._estimate = estimate
+        self._workflow_tasks_per_second = sum(load.arrivals_per_second for load in estimate.workflow_loads)
         self._miss_ratios: dict[int, float | None] = {}  # by how many runs all caches hold together
-        self.activity = _activity(estimate.activity)
 
-    def workflow(self, size: Size) -> Service | None:
-        """What a worker offers workflow tasks; None while nobody knows how long one takes."""
-        workflow = self._estimate.workflow
-        if workflow is None:
-            return None
-        task_seconds = self._workflow_seconds(workflow, size)
-        return None if task_seconds is None else Service(self._workflow_slots(workflow, size), task_seconds)
+    def service(self, load: Load, size: Size) -> Service | None:
+        """What a worker offers the tasks of one queue; None while nobody knows how long one takes."""
+        if load.task_type is TaskType.WORKFLOW:
+            task_seconds = self._workflow_seconds(load, size)
+            return None if task_seconds is None else Service(self._workflow_slots(load, size), task_seconds)
+        # The cache does not touch activities: the same at every size.
+        return None if load.service_seconds is None else Service(float(load.slots_per_worker), load.service_seconds)
 
     def misses(self, size: Size) -> float | None:
-        """Share of workflow tasks that need a replay; None while nobody knows."""
-        workflow = self._estimate.workflow
-        if workflow is None or size.cache is None:
+        """Share of workflow tasks that need a replay; None while nobody knows. All queues share the caches."""
+        if not self._estimate.workflow_loads or size.cache is None:
             return None
         capacity = size.workers * size.cache * self._estimate.memory.caches
         if capacity not in self._miss_ratios:
-            self._miss_ratios[capacity] = miss_ratio(self._estimate.cache, workflow.arrivals_per_second, capacity)
+            self._miss_ratios[capacity] = miss_ratio(self._estimate.cache, self._workflow_tasks_per_second, capacity)
         return self._miss_ratios[capacity]
 
     def _workflow_seconds(self, workflow: Load, size: Size) -> float | None:
@@ -48,10 +47,3 @@ class Offers:
         """Workflow tasks that one worker runs at a time; cores and a small cache hold them back."""
         slots = min(float(workflow.slots_per_worker), self._estimate.workflow_cores or math.inf)
         return max(1.0, slots if size.cache is None else min(slots, float(size.cache - POLLERS_HELD)))
-
-
-def _activity(activity: Load | None) -> Service | None:
-    """What a worker offers activities: the same at every size, since the cache does not touch them."""
-    if activity is None or activity.service_seconds is None:
-        return None
-    return Service(float(activity.slots_per_worker), activity.service_seconds)

@@ -70,14 +70,11 @@ class Search:
         self._fleet = fleet
         self._current = current
         self._offers = offers or Offers(estimate)
-        self._workflow, self._activity = self._asked(estimate.workflow), self._asked(estimate.activity)
-        # The cache does not touch activities, so this is the same for every size.
-        nobody = (0, Constraint.WORKERS_MIN)
-        self._for_activities = self._workers_for(self._activity, self._offers.activity) if self._activity else nobody
+        self._workflows = tuple(map(self._asked, estimate.workflow_loads))
+        self._activities = tuple(map(self._asked, estimate.activity_loads))
+        self._for_activities = self._most_for(self._activities, current)  # the cache does not touch them
 
-    def _asked(self, load: Load | None) -> Asked | None:
-        if load is None:
-            return None
+    def _asked(self, load: Load) -> Asked:
         return Asked(
             load=load,
             objective_seconds=self._fleet.objective_seconds(load.task_type),
@@ -105,22 +102,21 @@ class Search:
         )
 
     def workers_at(self, cache: int | None) -> tuple[int, Constraint]:
-        """The fewest workers that keep the objectives of both task types with caches of this size."""
-        floor, workflow = self._for_activities, self._workflow
-        best = floor if workflow is None else self._for_both(workflow, cache)
+        """The fewest workers that keep the objectives of all queues with caches of this size."""
+        best = self._for_all(cache) if self._workflows else self._for_activities
         reserve = self._fleet.workers.reserve
         return best[0] + reserve, Constraint.RESERVE if reserve and best[0] == 0 else best[1]
 
-    def _for_both(self, workflow: Asked, cache: int | None) -> tuple[int, Constraint]:
+    def _for_all(self, cache: int | None) -> tuple[int, Constraint]:
         """The fewest workers that are enough with the replays that so many lead to, and for activities.
 
-        More workers also mean more cache, so fewer replays, so fewer workers needed: what is asked for with a count
-        that is enough bounds the answer from below, with one that is not, from above.
+        Bisection. More workers also mean more cache, so fewer replays, so fewer workers needed: what is asked for with
+        a count that is enough bounds the answer from below, with one that is not, from above.
         """
         fewest, bound = self._for_activities
         workers, most = fewest, MOST_WORKERS
         while fewest < most:
-            needed, by_load = self._workers_for(workflow, self._offers.workflow(Size(max(workers, 1), cache)))
+            needed, by_load = self._most_for(self._workflows, Size(max(workers, 1), cache))
             if needed <= workers:
                 fewest, most = max(fewest, needed), workers
             else:
@@ -130,19 +126,26 @@ class Search:
 
     def predict(self, size: Size) -> Prediction:
         """What a size is expected to do."""
-        activity, memory = self._estimate.activity, self._estimate.memory
-        utilisation = None
-        if activity is not None and activity.erlangs is not None and size.workers:
-            utilisation = activity.erlangs / (size.workers * activity.slots_per_worker)
+        memory = self._estimate.memory
+        busy = [
+            load.erlangs / load.slots_per_worker for load in self._estimate.activity_loads if load.erlangs is not None
+        ]
         return Prediction(
             size=size,
-            workflow_task_seconds=_wait_seconds(self._workflow, self._offers.workflow(size), size.workers),
-            activity_seconds=_wait_seconds(self._activity, self._offers.activity, size.workers),
+            workflow_task_seconds=self._longest_wait(self._workflows, size),
+            activity_seconds=self._longest_wait(self._activities, size),
             memory_bytes=int(memory.predicted_bytes(size.cache)) if size.cache is not None else None,
             miss_ratio=self._offers.misses(size),
             cost_per_hour=self._cost(size),
-            utilisation=utilisation,
+            utilisation=max(busy) / size.workers if busy and size.workers else None,
         )
+
+    def _longest_wait(self, asked: Sequence[Asked], size: Size) -> float | None:
+        """Of the queues that are known; None where a task of one waits without end, and while nobody knows."""
+        offers = [(each, self._offers.service(each.load, size)) for each in asked]
+        waits = [predicted_wait(each, service, size.workers) for each, service in offers if service is not None]
+        longest = max(waits, default=math.inf)
+        return longest if math.isfinite(longest) else None
 
     def _caches(self, bounds: CacheBounds | None) -> Sequence[int | None]:
         """The largest that may be chosen, and the present one, which costs no change.
@@ -167,20 +170,27 @@ class Search:
 
     def _cost(self, size: Size) -> float:
         """Worker-hours and the hours spent on replays, at a worker's price, and what a change costs spread out."""
-        workflow, use, price = self._estimate.workflow, self._estimate.cache, self._fleet.workers.price
+        use, price = self._estimate.cache, self._fleet.workers.price
         replaying = 0.0
         misses = self._offers.misses(size)
-        if workflow is not None and misses is not None and use.replay_seconds is not None:
+        if misses is not None and use.replay_seconds is not None:
             cores = self._estimate.workflow_cores or 1.0
-            replaying = workflow.arrivals_per_second * misses * use.replay_seconds / cores
+            tasks_per_second = sum(load.arrivals_per_second for load in self._estimate.workflow_loads)
+            replaying = tasks_per_second * misses * use.replay_seconds / cores
         changing = 0.0
         if self._current.cache is not None and size.cache != self._current.cache:
             surge_hours = self._estimate.start_seconds * max(1.0, size.workers / 4) / 3600
             changing = (surge_hours + CHANGE_WORKERS * size.workers) / PAYBACK_HOURS
         return price * (size.workers + replaying + changing)
 
+    def _most_for(self, asked: Sequence[Asked], size: Size) -> tuple[int, Constraint]:
+        """Workers for the queue that asks for most; each worker serves all queues, with slots for each."""
+        nobody = (0, Constraint.WORKERS_MIN)
+        needed = [self._workers_for(each, self._offers.service(each.load, size)) for each in asked]
+        return max(needed, key=lambda each: each[0], default=nobody)
+
     def _workers_for(self, asked: Asked, service: Service | None) -> tuple[int, Constraint]:
-        """Workers for one task type, each of which offers so much; None where nobody knows."""
+        """Workers for one queue, each of which offers so much; None where nobody knows."""
         return workers_needed(asked, service) if service is not None else self._unmeasured(asked.load)
 
     def _unmeasured(self, load: Load) -> tuple[int, Constraint]:
@@ -207,14 +217,6 @@ class Search:
         if cache >= bounds.highest:
             larger = math.ceil(NEXT_CACHE * cache)
             yield Alternative(predicted=self.predict(Size(workers, larger)), against=bounds.bound)
-
-
-def _wait_seconds(asked: Asked | None, service: Service | None, workers: int) -> float | None:
-    """How long a task waits; None while nobody knows, and where it is without end."""
-    if asked is None or service is None:
-        return None
-    wait = predicted_wait(asked, service, workers)
-    return wait if math.isfinite(wait) else None
 
 
 def _cheapest(candidates: list[_Candidate]) -> _Candidate:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from activities.joining import totals
 from scaler.decide import decide
 from scaler.fleet import Fleet
-from scaler.model.common import Generation, Quality, Size, TaskType
+from scaler.model.common import Generation, Polled, Quality, Size, TaskType
 from scaler.model.decision import Decision
 from scaler.model.observation import (
     ExitReason,
@@ -27,7 +27,7 @@ from scaler.model.observation import (
     WorkerState,
 )
 from scaler.model.record import Applied, CacheCut, RolloutStep, StepOutcome, TargetRecord
-from scaler.model.remembered import Operator, Override, Remembered
+from scaler.model.remembered import Demand, Operator, Override, Remembered
 from tests.support.strategies import LIMIT_BYTES, NOW, OWNER, declared, replay_pool
 
 SLOTS = 8
@@ -35,6 +35,13 @@ SERVICE_SECONDS = 1.5
 BASE_BYTES = 60 * 2**20
 TICK = timedelta(seconds=15)
 STAMPED = Generation(1.0, 5)
+WORKFLOW_TASKS, ACTIVITIES = (Polled("agents", kind) for kind in (TaskType.WORKFLOW, TaskType.ACTIVITY))
+
+
+def remembered_of(memory: Remembered, polled: Polled) -> Demand:
+    """What is remembered of one queue and type."""
+    of_it = (demand for demand in memory.demands if Polled(demand.queue, demand.task_type) == polled)
+    return next(of_it, Demand(queue=polled.queue, task_type=polled.task_type))
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,10 @@ class Life:
             totals=totals(rows, 150.0),
             workflow_cores=1.0,
         )
+
+    def demand(self, polled: Polled) -> Demand:
+        """What is remembered of one queue and type."""
+        return remembered_of(self.memory, polled)
 
     def tick(self, seen: Observation, operator: Operator) -> None:
         """Decide on what was seen, and have the target follow."""

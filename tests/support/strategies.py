@@ -252,6 +252,7 @@ def declared(**changes: object) -> Fleet:
 
 
 LOAD = Load(
+    queue="agents",
     task_type=TaskType.ACTIVITY,
     arrivals_per_second=100.0,
     margin_per_second=40.0,

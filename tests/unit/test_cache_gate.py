@@ -14,7 +14,7 @@ from scaler.model.common import Quality, Size
 from scaler.model.decision import Mode, Reason
 from scaler.model.observation import ReplaySeen
 from scaler.model.remembered import Change, Operator, Trial
-from tests.support.plausible import TICK, Life, Step, unbeaten_workers, with_workers
+from tests.support.plausible import ACTIVITIES, TICK, Life, Step, remembered_of, unbeaten_workers, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
 
 TICKS = 16
@@ -61,7 +61,7 @@ def test_a_cache_that_replays_make_dear_is_raised_once_the_load_is_known() -> No
     step = _raised(lambda _: None)
 
     assert step is not None
-    assert LEARNING_TIME <= step.now - step.after.activity.since < LEARNING_TIME + 2 * TICK  # type: ignore[operator]
+    assert LEARNING_TIME <= step.now - remembered_of(step.after, ACTIVITIES).since < LEARNING_TIME + 2 * TICK  # type: ignore[operator]
 
 
 def test_a_settled_scale_in_does_not_keep_a_cache_small() -> None:

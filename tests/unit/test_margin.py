@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from scaler.fleet import Fleet
-from scaler.learn.arrivals import Moment, fed, load
+from scaler.learn.arrivals import fed, load
 from scaler.learn.margin import (
     HIGHEST_BEATEN,
     LARGEST_MARGIN,
@@ -19,13 +19,14 @@ from scaler.learn.margin import (
     levels_after,
     surprises_after,
 )
-from scaler.model.common import Size, TaskType
+from scaler.learn.seen_queue import seen_queue
+from scaler.model.common import Size
 from scaler.model.decision import Reason
 from scaler.model.estimate import Load
 from scaler.model.observation import Observation, ReplaySeen
 from scaler.model.remembered import Demand, Level, Operator
 from scaler.rules.situation import MARGIN_SPARED
-from tests.support.plausible import TICK, Life, Step
+from tests.support.plausible import ACTIVITIES, TICK, Life, Step, remembered_of
 from tests.support.strategies import declared
 
 TICKS = 120
@@ -53,7 +54,7 @@ def _after(life: Life, seen: Observation) -> Step:
 
 def test_a_load_that_grows_uses_its_margin_up_before_workers_are_added() -> None:
     life = _settled()
-    margin_per_second = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity).margin_per_second
+    margin_per_second = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES)).margin_per_second
 
     steps = [_after(life, life.observe(PER_SECOND + part / 8 * margin_per_second, 0.5)) for part in range(40)]
     grown = next(number for number, step in enumerate(steps) if step.wanted.workers > step.current.workers)
@@ -89,10 +90,10 @@ def test_while_tasks_wait_no_margin_holds_workers_back() -> None:
 def test_one_more_surprise_changes_the_margin_by_little() -> None:
     """A margin that jumps from edge to edge, by half and more, moves workers where nothing happened."""
     life, chance = _settled(), random.Random(2)
-    demand, margins = life.memory.activity, []
+    demand, margins = life.demand(ACTIVITIES), []
     for _ in range(400):
         seen = life.observe(max(1.0, chance.gauss(PER_SECOND, 6.0)), 0.5)
-        demand = fed(demand, seen, TaskType.ACTIVITY)
+        demand = fed(demand, seen_queue(seen, life.fleet, ACTIVITIES))
         margins.append(_load(life.fleet, seen, demand).margin_per_second)
         life.now += TICK
 
@@ -102,7 +103,7 @@ def test_one_more_surprise_changes_the_margin_by_little() -> None:
 def test_a_stricter_objective_leaves_more_room() -> None:
     life = _settled()
     margins = [
-        _load(declared(objective={"percentile": percentile}), life.observe(PER_SECOND, 0.5), life.memory.activity)
+        _load(declared(objective={"percentile": percentile}), life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES))
         for percentile in (50, 90, 95, 99)
     ]
 
@@ -111,7 +112,7 @@ def test_a_stricter_objective_leaves_more_room() -> None:
 
 def test_who_lets_most_tasks_be_late_needs_no_margin() -> None:
     life = _settled()
-    found = _load(declared(objective={"percentile": 25}), life.observe(PER_SECOND, 0.5), life.memory.activity)
+    found = _load(declared(objective={"percentile": 25}), life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES))
 
     assert found.margin_per_second == 0.0
 
@@ -121,10 +122,10 @@ def test_a_load_that_jumps_between_two_levels_leaves_little_room_above_the_upper
     for per_second in (low_per_second, PER_SECOND, low_per_second, PER_SECOND):
         for _ in range(20):
             life.tick(life.observe(per_second, 0.5), Operator())
-    upper = _load(strict, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    upper = _load(strict, life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES))
     for _ in range(20):
         life.tick(life.observe(low_per_second, 0.5), Operator())
-    lower = _load(strict, life.observe(low_per_second, 0.5), life.memory.activity)
+    lower = _load(strict, life.observe(low_per_second, 0.5), life.demand(ACTIVITIES))
 
     assert upper.margin_per_second <= 1.1 * HIGHEST_BEATEN * upper.arrivals_per_second
     assert lower.margin_per_second == LARGEST_MARGIN * lower.arrivals_per_second
@@ -132,10 +133,10 @@ def test_a_load_that_jumps_between_two_levels_leaves_little_room_above_the_upper
 
 def test_before_anything_surprised_a_margin_is_kept_that_fades_if_nothing_does() -> None:
     life = Life(declared(workers={"min": 1, "max": 100}), Size(20, 100), 2**18, ReplaySeen())
-    first = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    first = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES))
     for _ in range(TICKS):
         life.tick(life.observe(PER_SECOND, 0.5), Operator())
-    settled = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    settled = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES))
 
     assert first.margin_per_second > math.sqrt(PER_SECOND)
     assert settled.margin_per_second < first.margin_per_second / 3
@@ -156,12 +157,12 @@ def test_a_surprise_fades_however_short_the_ticks_are(tick_seconds: int) -> None
 
 def test_a_reading_within_half_of_the_margin_does_not_pass_for_a_higher_load() -> None:
     life = _settled()
-    level = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.memory.activity)
+    level = _load(life.fleet, life.observe(PER_SECOND, 0.5), life.demand(ACTIVITIES))
     wavering = life.observe(level.arrivals_per_second + level.margin_per_second / 4, 0.5)
     jumping = life.observe(level.arrivals_per_second + 2 * level.margin_per_second, 0.5)
 
-    assert _load(life.fleet, wavering, life.memory.activity).arrivals_per_second == level.arrivals_per_second
-    assert _load(life.fleet, jumping, life.memory.activity).arrivals_per_second > level.arrivals_per_second
+    assert _load(life.fleet, wavering, life.demand(ACTIVITIES)).arrivals_per_second == level.arrivals_per_second
+    assert _load(life.fleet, jumping, life.demand(ACTIVITIES)).arrivals_per_second > level.arrivals_per_second
 
 
 def test_a_load_that_nobody_reads_may_be_back_where_it_was() -> None:
@@ -180,21 +181,17 @@ def test_a_load_that_nobody_reads_may_be_back_where_it_was() -> None:
 
 
 def _load_after(life: Life, seen: Observation, seconds: float) -> Load:
-    moment = Moment(TaskType.ACTIVITY, seen.observed_at + timedelta(seconds=seconds))
-    found = load(seen, life.fleet, life.memory.activity, moment)
-    assert found is not None
-    return found
+    now = seen.observed_at + timedelta(seconds=seconds)
+    return load(seen_queue(seen, life.fleet, ACTIVITIES), life.fleet, life.demand(ACTIVITIES), now)
 
 
 def _margins_left(step: Step) -> float:
     """How many margins lie between the load and what the workers that are left can do."""
-    found = _load(step.fleet, step.seen, step.after.activity)
+    found = _load(step.fleet, step.seen, remembered_of(step.after, ACTIVITIES))
     assert found.service_seconds is not None
     done_per_second = step.wanted.workers * found.slots_per_worker / found.service_seconds
     return (done_per_second - found.arrivals_per_second) / found.margin_per_second
 
 
 def _load(fleet: Fleet, seen: Observation, demand: Demand) -> Load:
-    found = load(seen, fleet, demand, Moment(TaskType.ACTIVITY, seen.observed_at))
-    assert found is not None
-    return found
+    return load(seen_queue(seen, fleet, ACTIVITIES), fleet, demand, seen.observed_at)

@@ -65,8 +65,7 @@ def uses_of_caches(draw: st.DrawFn) -> ReplaySeen:
 def estimates(draw: st.DrawFn) -> Estimate:
     return Estimate(
         at=NOW,
-        workflow=draw(loads(TaskType.WORKFLOW)),
-        activity=draw(loads(TaskType.ACTIVITY)),
+        loads=(draw(loads(TaskType.WORKFLOW)), draw(loads(TaskType.ACTIVITY))),
         memory=MEMORY,
         cache=cache_use(draw(uses_of_caches())),
         workflow_cores=draw(st.sampled_from([None, 1.0])),
@@ -106,8 +105,9 @@ def test_no_smaller_cache_asks_for_fewer_workers_or_costs_less_with_as_many(esti
 def _enough(estimate: Estimate, size: Size) -> bool:
     """Whether neither task type asks for more than these workers, replays of their caches included."""
     offers = Offers(estimate)
-    for load, service in ((estimate.workflow, offers.workflow(size)), (estimate.activity, offers.activity)):
-        if load is None or service is None:
+    for load in estimate.loads:
+        service = offers.service(load, size)
+        if service is None:
             continue
         asked = Asked(
             load=load,

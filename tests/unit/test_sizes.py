@@ -41,18 +41,22 @@ from workflows.messages import LONGEST_REASON
 from workflows.payloads import DATA_CONVERTER
 
 KIB = 1024
-LARGEST_OBSERVATION_AND_PLAN, LARGEST_STATE, LARGEST_MEMORY = 24 * KIB, 32 * KIB, 4 * KIB
+LARGEST_TICK = {1: 24 * KIB, 3: 24 * KIB, 8: 32 * KIB}
+LARGEST_MEMORY = {1: 4 * KIB, 3: 8 * KIB, 8: 16 * KIB}
+LARGEST_STATE = {1: 32 * KIB, 3: 40 * KIB, 8: 48 * KIB}
+PARTS = ("main", "tools", "documents", "search", "payments", "reports", "imports", "exports")
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123457, tzinfo=UTC)
 TICK = timedelta(seconds=15, microseconds=4321)
 TICKS = 240
 WORKERS = 100
 LIMIT_BYTES = 2 * 2**30
+KINDS = (TaskType.WORKFLOW, TaskType.ACTIVITY)
 REASON = "the quarterly sale begins on Monday at nine; ask the on-call of the conversations team first, " * 2
 
 
-def declared() -> Fleet:
-    """A fleet with every part declared, and three queues."""
+def declared(queues: int) -> Fleet:
+    """A fleet with every part declared."""
     return read_fleet(
         {
             "name": "conversations-production-europe-west",
@@ -63,7 +67,7 @@ def declared() -> Fleet:
                 "container": "worker",
             },
             "temporal": {"connection": "production", "namespace": "conversations-production.a1b2c"},
-            "task_queues": [{"name": f"conversations-production-{part}"} for part in ("main", "tools")],
+            "task_queues": [{"name": f"conversations-production-{part}"} for part in PARTS[:queues]],
             "workers": {
                 "min": 20,
                 "max": 100,
@@ -87,7 +91,8 @@ def declared() -> Fleet:
 class Hour:
     """What an eventful hour looks like from outside, tick by tick."""
 
-    def __init__(self) -> None:
+    def __init__(self, queues: int) -> None:
+        self.queues = tuple(f"conversations-production-{part}" for part in PARTS[:queues])
         self.now = NOW
         self.size = Size(WORKERS, 1000)
         self.cut: CacheCut | None = None
@@ -120,8 +125,8 @@ class Hour:
                 unschedulable=2,
                 unschedulable_reason="0/61 nodes are available: 61 Insufficient memory. preemption: no victims found",
             ),
-            queues=tuple(self._queue(name, kind, swing) for name in _queues() for kind in _kinds()),
-            task_times=tuple(self._times(name, kind, swing) for name in _queues() for kind in _kinds()),
+            queues=tuple(self._queue(name, kind, swing) for name in self.queues for kind in KINDS),
+            task_times=tuple(self._times(name, kind, swing) for name in self.queues for kind in KINDS),
             replay=self._replay(generation.counter),
             workers=rows,
             totals=(self._total(rows, self.size.cache),),
@@ -238,22 +243,21 @@ class Hour:
         )
 
 
-def _queues() -> tuple[str, ...]:
-    return tuple(queue.name for queue in declared().task_queues)
-
-
-def _kinds() -> tuple[TaskType, ...]:
-    return (TaskType.WORKFLOW, TaskType.ACTIVITY)
+@pytest.fixture(scope="module", params=[1, 3, 8], ids=["one queue", "three queues", "eight queues"])
+def queues(request: pytest.FixtureRequest) -> int:
+    """How many task queues the fleet polls, each for both types of task."""
+    count: int = request.param
+    return count
 
 
 @pytest.fixture(scope="module")
-def states() -> tuple[State, ...]:
+def states(queues: int) -> tuple[State, ...]:
     """The fleet's state after each tick of the hour, with a plan that was not echoed yet."""
-    hour = Hour()
+    hour = Hour(queues)
     until = NOW + timedelta(days=1)
     memory = paused(Remembered(), Pause(reason=REASON[:LONGEST_REASON], since=NOW, until=NOW + timedelta(minutes=5)))
     memory = overridden(memory, Override(reason=REASON[:LONGEST_REASON], until=until, workers=99, cache=1234), NOW)
-    state = State(fleet=declared(), generation=Generation(NOW.timestamp(), 0), host="a-host", memory=memory)
+    state = State(fleet=declared(queues), generation=Generation(NOW.timestamp(), 0), host="a-host", memory=memory)
     found = []
     for _ in range(TICKS):
         seen = hour.observation(state.generation)
@@ -287,16 +291,20 @@ def test_the_hour_is_eventful(states: tuple[State, ...]) -> None:
     assert last.memory.recommendations
 
 
-def test_an_observation_and_a_plan_of_a_hundred_workers_fit_into_24_kib(states: tuple[State, ...]) -> None:
-    assert max(size_of(state.observation) + size_of(state.plan) for state in states) <= LARGEST_OBSERVATION_AND_PLAN
+def test_an_observation_and_a_plan_of_a_hundred_workers_fit_into_24_kib(states: tuple[State, ...], queues: int) -> None:
+    assert max(size_of(state.observation) + size_of(state.plan) for state in states) <= LARGEST_TICK[queues]
 
 
-def test_what_a_fleet_remembers_fits_into_4_kib(states: tuple[State, ...]) -> None:
-    assert max(size_of(state.memory) for state in states) <= LARGEST_MEMORY
+def test_what_a_fleet_remembers_fits_into_4_kib_and_into_16_with_eight_queues(
+    states: tuple[State, ...], queues: int
+) -> None:
+    assert max(size_of(state.memory) for state in states) <= LARGEST_MEMORY[queues]
 
 
-def test_a_state_of_a_hundred_workers_fits_into_32_kib(states: tuple[State, ...]) -> None:
-    assert max(size_of(state) for state in states) <= LARGEST_STATE
+def test_a_state_of_a_hundred_workers_fits_into_32_kib_and_into_48_with_eight_queues(
+    states: tuple[State, ...], queues: int
+) -> None:
+    assert max(size_of(state) for state in states) <= LARGEST_STATE[queues]
 
 
 def test_a_state_survives_its_own_json(states: tuple[State, ...]) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from scaler.learn.arrivals import fed
-from scaler.learn.slot_time import COUNTED_TIME, LONGEST_BY_LITTLE, SERVED_FOR, TOLD_FOR
-from scaler.model.common import Size, TaskType
+from scaler.learn.seen_queue import seen_queue
+from scaler.learn.slot_time import COUNTED_TIME, LONGEST_BY_LITTLE, TOLD_FOR
+from scaler.learn.slots import SERVED_FOR
+from scaler.model.common import Size
 from scaler.model.observation import Observation, ReplaySeen
 from scaler.model.remembered import Demand
-from tests.support.plausible import TICK, Life
+from tests.support.plausible import ACTIVITIES, TICK, Life
 from tests.support.strategies import declared
 
 PER_SECOND = 6.0
@@ -37,7 +39,8 @@ def _after(demand: Demand, seen: Observation, lasting: timedelta) -> Demand:
     for number in range(1, lasting // TICK + 1):
         at = start + number * TICK
         queues = tuple(replace(queue, at=at) for queue in seen.queues)
-        demand = fed(demand, replace(seen, observed_at=at, queues=queues), TaskType.ACTIVITY)
+        later = replace(seen, observed_at=at, queues=queues)
+        demand = fed(demand, seen_queue(later, declared(), ACTIVITIES))
     return demand
 
 

@@ -6,10 +6,11 @@ from itertools import cycle
 import pytest
 
 from scaler.learn.arrivals import fed
-from scaler.model.common import Size, TaskType
+from scaler.learn.seen_queue import seen_queue
+from scaler.model.common import Size
 from scaler.model.observation import ReplaySeen
 from scaler.model.remembered import Demand
-from tests.support.plausible import TICK, Life, with_workers
+from tests.support.plausible import ACTIVITIES, TICK, Life, with_workers
 from tests.support.strategies import declared
 
 PER_SECOND, WORKERS = 6.0, 5
@@ -22,7 +23,7 @@ def _seen_done(*done_per_second: float) -> list[float]:
     for _, done in zip(range(60), cycle(done_per_second), strict=False):
         seen = life.observe(PER_SECOND, 0.5)
         rows = tuple(replace(worker, activities_per_second=done / WORKERS) for worker in seen.workers)
-        demand = fed(demand, with_workers(seen, rows), TaskType.ACTIVITY)
+        demand = fed(demand, seen_queue(with_workers(seen, rows), life.fleet, ACTIVITIES))
         levels.append(demand.arrivals_per_second.value or 0.0)
         life.now += TICK
     return levels[len(levels) // 2 :]
