@@ -17,6 +17,20 @@ from scaler.wire.bounds import AT_THE_DOOR
 MAX_FLEET_BYTES = 64 * 1024
 LONGEST_SHOWN = 60
 
+NO_SUCH_KEY = "no such key"
+
+_SHAPES = {
+    "model_type": "must be an object such as {name: …}",
+    "model_attributes_type": "must be an object such as {name: …}",
+    "dict_type": "must be an object",
+    "tuple_type": "must be a list",
+    "list_type": "must be a list",
+    "too_short": "must not be empty",
+    "time_delta_type": "must be a duration such as 30s, 5m or 1h30m",
+    "time_delta_parsing": "must be a duration such as 30s, 5m or 1h30m",
+}
+"""What pydantic calls valid arrays, objects and durations, in the words of whoever writes YAML."""
+
 Path = tuple[str | int, ...]
 Declared = TypeVar("Declared", bound=BaseModel)
 
@@ -75,11 +89,25 @@ def read_declared(model: type[Declared], raw: Any) -> Declared:
 
 def read_fleet(raw: Any) -> Fleet:
     """Read a fleet strictly, cross-field checks included; raise `Refused` with every mistake in it."""
-    fleet = read_declared(Fleet, raw)
-    problems = tuple(Problem(path, message) for check in _CROSS_CHECKS for path, message in check(fleet))
-    if problems:
+    refused: tuple[Problem, ...] = ()
+    try:
+        fleet = read_declared(Fleet, raw)
+    except Refused as error:
+        known = _without_unknown_keys(raw, error)
+        if known is None:
+            raise
+        fleet, refused = known, error.problems
+    found = tuple(Problem(path, message) for check in _CROSS_CHECKS for path, message in check(fleet))
+    if problems := (*refused, *found):
         raise Refused(problems)
     return fleet
+
+
+def _without_unknown_keys(raw: Any, refused: Refused) -> Fleet | None:
+    """The fleet as far as its keys are known, where nothing else is wrong: what contradicts itself is told as well."""
+    if not all(problem.message.startswith(NO_SUCH_KEY) for problem in refused.problems):
+        return None
+    return Fleet.model_validate_json(json.dumps(raw), strict=True, context=AT_THE_DOOR)
 
 
 def _problems(error: ValidationError) -> Iterator[Problem]:
@@ -89,11 +117,11 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
 
 def _message(kind: str, message: str, found: Any) -> str:
     if kind == "extra_forbidden":
-        return "no such key; see the schema in deploy/fleet.schema.json"
+        return f"{NO_SUCH_KEY}; see docs/fleet.md"
     if kind == "missing":
         return "is required"
-    message = message.removeprefix("Value error, ").replace("Input should be", "must be")
-    return f"{message}, found {_shown(found)}"
+    plain = message.removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{_SHAPES.get(kind, plain)}, found {_shown(found)}"
 
 
 def _shown(found: Any) -> str:

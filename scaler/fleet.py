@@ -15,6 +15,8 @@ CACHE_FLOOR: Final = 10
 DEFAULT_CACHE_VARIABLE: Final = "TEMPORAL_MAX_CACHED_WORKFLOWS"
 
 NAME_PATTERN: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+NAME_WORDS: Final = "lower-case letters, digits and inner dashes, 63 at most"
+CLOCK_WORDS: Final = "a time of day such as 08:30, in quotes"
 
 
 class TargetKind(TolerantEnum):
@@ -128,7 +130,9 @@ class Cache(_Declared):
     min: Annotated[int, Bound(ge=CACHE_FLOOR)] = CACHE_FLOOR
     max: Annotated[int, Bound(ge=CACHE_FLOOR, le=1_000_000)] = 10_000
     delivery: Annotated[Delivery, Known()] = Delivery.ENVIRONMENT
-    variable: Annotated[str, Bound(pattern=r"[A-Za-z_][A-Za-z0-9_]*")] = DEFAULT_CACHE_VARIABLE
+    variable: Annotated[str, Bound(pattern=r"[A-Za-z_][A-Za-z0-9_]*", words="the name of an environment variable")] = (
+        DEFAULT_CACHE_VARIABLE
+    )
     path: str | None = None
     configmap: ConfigMapKey | None = None
 
@@ -187,7 +191,9 @@ class Behaviour(_Declared):
 class ScheduleWindow(_Declared):
     """A recurring window with a higher floor; days and times are of `zone`."""
 
-    days: tuple[Annotated[str, Bound(pattern="mon|tue|wed|thu|fri|sat|sun")], ...] = (
+    days: tuple[
+        Annotated[str, Bound(pattern="mon|tue|wed|thu|fri|sat|sun", words="mon, tue, wed, thu, fri, sat or sun")], ...
+    ] = (
         "mon",
         "tue",
         "wed",
@@ -196,8 +202,8 @@ class ScheduleWindow(_Declared):
         "sat",
         "sun",
     )
-    start: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d")]
-    end: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d")]
+    start: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d", words=CLOCK_WORDS)]
+    end: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d", words=CLOCK_WORDS)]
     zone: str = "UTC"
     min: Annotated[int, Bound(ge=0)]
 
@@ -205,7 +211,7 @@ class ScheduleWindow(_Declared):
 class Fleet(_Declared):
     """A set of identical workers behind one scale target that polls one or more task queues."""
 
-    name: Annotated[str, Bound(pattern=NAME_PATTERN)]
+    name: Annotated[str, Bound(pattern=NAME_PATTERN, words=NAME_WORDS)]
     target: Target
     temporal: TemporalPlace = TemporalPlace()
     task_queues: tuple[TaskQueue, ...]

@@ -12,7 +12,7 @@ from typing import Annotated, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio.common import RawValue
 
-from scaler.door import MAX_FLEET_BYTES, Refused, Submission, read_declared, read_fleet
+from scaler.door import MAX_FLEET_BYTES, Problem, Refused, Submission, read_declared, read_fleet
 from scaler.fleet import Fleet
 from scaler.wire.bounds import Bound
 from scaler.wire.units import ByteCount, Duration
@@ -117,6 +117,14 @@ def _null(raw: RawValue) -> bool:
 def read_fleet_strictly(payloads: Sequence[RawValue]) -> Fleet:
     """Read a declaration at the door; `Refused` with every mistake in it."""
     return read_fleet(submitted(payloads).value())
+
+
+def read_override_strictly(payloads: Sequence[RawValue]) -> OverrideRequest:
+    """Read an override at the door: one that names no number would hold nothing and end slow scale-in."""
+    request = read_strictly(OverrideRequest, payloads)
+    if request.workers is None and request.cache is None:
+        raise Refused((Problem((), "needs workers, cache or both"),))
+    return request
 
 
 def host(submission: Submission) -> str | None:

@@ -205,7 +205,7 @@ class ScaleFleet:
 
     @override.validator
     def _check_override(self, *payloads: RawValue) -> None:
-        messages.read_strictly(messages.OverrideRequest, payloads)
+        messages.read_override_strictly(payloads)
 
     @workflow.update(name="clear_override")
     async def clear_override(self, *_: RawValue) -> State:

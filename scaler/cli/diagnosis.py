@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from scaler.cli import words
 from scaler.cli.exits import CommandFailed, Exit
+from workflows.messages import DRY_RUN_TASK_QUEUE
 
 POLL_TIME = timedelta(seconds=75)
 """A controller that lives asks for work at least once a minute."""
@@ -77,10 +78,11 @@ class Diagnosis:
         for queue in queues:
             if not await self.polled(queue):
                 place = f" on host {silence.host}" if queue != silence.task_queue else ""
+                run = "run --dry-run" if silence.task_queue == DRY_RUN_TASK_QUEUE else "run"
                 return CommandFailed(
                     Exit.UNCONFIRMED,
                     f"{silence}: no controller polls {queue} in namespace {self._client.namespace}",
-                    f"Start one{place} with: temporal-scaler run. The fleet's workers are as they were.{later}",
+                    f"Start one{place} with: temporal-scaler {run}. The fleet's workers are as they were.{later}",
                 )
         return CommandFailed(
             Exit.UNCONFIRMED,

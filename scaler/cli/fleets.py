@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from temporalio.client import (
@@ -25,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.running_fleets import RUNNING_FLEETS
 from scaler.cli.diagnosis import Diagnosis, Silence
 from scaler.cli.exits import CommandFailed, Exit
+from scaler.cli.patience import QUERY_TIME, Answer, NoAnswer, patiently, until_answered
 from scaler.cli.temporal_server.readiness import namespace_missing
 from scaler.model.decision import DecisionSummary
 from scaler.state import State
@@ -37,8 +38,6 @@ CONFIRM_TIME = timedelta(seconds=60)
 """The tick after an update confirms it, once the step that was under way is through."""
 
 _FIRST_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.1, 1.0
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +91,21 @@ class FleetWorkflows:
 
     async def taken_in(self, name: str) -> State:
         """Wait for the verdict on a fleet that was just started; its refusal has every reason in it."""
-        patience = self._patience or CONFIRM_TIME
-        pause_seconds = _FIRST_LOOK_SECONDS
         try:
-            async with asyncio.timeout(patience.total_seconds()):
-                while (state := await self._query_status(name)) is None:
-                    await asyncio.sleep(pause_seconds)
-                    pause_seconds = min(2 * pause_seconds, _LONGEST_LOOK_SECONDS)
-        except TimeoutError:
-            raise await self._silent(name, patience, did="was started but ") from None
+            return await self._waited_for(self._checked(name), CONFIRM_TIME)
+        except NoAnswer as silence:
+            raise await self._silent(name, silence.waited, did="was started but ") from None
         except (WorkflowQueryRejectedError, RPCError) as error:
             if not _closed(error):
                 raise
             raise await self._diagnosis.refusal(name, self.workflow_id(name)) from error
+
+    async def _checked(self, name: str) -> State:
+        """The state of a fleet once its declaration was checked."""
+        pause_seconds = _FIRST_LOOK_SECONDS
+        while (state := await self._query_status(name)) is None:
+            await asyncio.sleep(pause_seconds)
+            pause_seconds = min(2 * pause_seconds, _LONGEST_LOOK_SECONDS)
         return state
 
     async def status(self, name: str) -> State:
@@ -118,11 +119,10 @@ class FleetWorkflows:
 
     async def decisions(self, name: str) -> tuple[DecisionSummary, ...]:
         """The newest decisions that differ, oldest first."""
-        query = self._handle(name).query(
-            "decisions", result_type=tuple[DecisionSummary, ...], reject_condition=QueryRejectCondition.NOT_OPEN
+        answer: tuple[DecisionSummary, ...] = await self._answered(
+            name, self._query(name, "decisions", tuple[DecisionSummary, ...])
         )
-        decisions: tuple[DecisionSummary, ...] = await self._answered(name, query)
-        return decisions
+        return answer
 
     async def update(
         self, name: str, update: str, request: BaseModel | Mapping[str, Any], patience: timedelta = CONFIRM_TIME
@@ -130,29 +130,32 @@ class FleetWorkflows:
         """Send an update and wait until it is confirmed."""
         if isinstance(request, BaseModel):
             request = request.model_dump(mode="json", by_alias=True, exclude_none=True)
-        patience = self._patience or patience
+        sent = self._handle(name).execute_update(update, dict(request), result_type=State)
         try:
-            async with asyncio.timeout(patience.total_seconds()):
-                answer: State = await self._handle(name).execute_update(update, dict(request), result_type=State)
-                return answer
+            answer: State = await self._waited_for(sent, patience)
         except WorkflowUpdateFailedError as error:
             raise _refused(name, error) from error
         except ValidationError as error:
             raise _unreadable(name) from error
-        except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-            raise await self._silent(name, patience, asked=True) from None
+        except NoAnswer as silence:
+            raise await self._silent(name, silence.waited, asked=True) from None
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            raise await self._silent(name, self._patience or patience, asked=True) from None
         except RPCError as error:
             if not _closed(error):
                 raise
             raise await self._not_running(name) from error
+        else:
+            return answer
+
+    async def _waited_for(self, answer: Awaitable[Answer], patience: timedelta) -> Answer:
+        return await patiently(answer, self._patience or patience, lambda: self._diagnosis.polled(self._queue))
 
     async def _answered(self, name: str, query: Awaitable[Answer]) -> Answer:
-        patience = self._patience or ANSWER_TIME
         try:
-            async with asyncio.timeout(patience.total_seconds()):
-                return await query
-        except TimeoutError:
-            raise await self._silent(name, patience) from None
+            return await self._waited_for(query, ANSWER_TIME)
+        except NoAnswer as silence:
+            raise await self._silent(name, silence.waited) from None
         except (WorkflowQueryRejectedError, RPCError) as error:
             if not _closed(error):
                 raise
@@ -168,11 +171,19 @@ class FleetWorkflows:
 
     async def _query_status(self, name: str) -> State | None:
         """What the fleet says of itself; None until its declaration was checked."""
-        maybe: Any = State | None
-        state: State | None = await self._handle(name).query(
-            "status", result_type=maybe, reject_condition=QueryRejectCondition.NOT_OPEN
-        )
+        state: State | None = await self._query(name, "status", State | None)
         return state
+
+    async def _query(self, name: str, query: str, result_type: Any) -> Any:
+        handle = self._handle(name)
+        return await until_answered(
+            lambda: handle.query(
+                query,
+                result_type=result_type,
+                reject_condition=QueryRejectCondition.NOT_OPEN,
+                rpc_timeout=QUERY_TIME,
+            )
+        )
 
     def _handle(self, name: str) -> WorkflowHandle[Any, Any]:
         return self._client.get_workflow_handle(self.workflow_id(name))
@@ -207,8 +218,7 @@ class FleetWorkflows:
 def _closed(error: Exception) -> bool:
     """Whether there is no running workflow of that id."""
     if isinstance(error, RPCError):
-        gone = error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.FAILED_PRECONDITION)
-        return gone and not namespace_missing(error)
+        return error.status is RPCStatusCode.NOT_FOUND and not namespace_missing(error)
     return isinstance(error, WorkflowQueryRejectedError)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import Parameter
+from temporalio.service import RPCError, RPCStatusCode
 
 from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed, Exit
@@ -17,6 +18,8 @@ from scaler.cli.status_page import status_line, status_page
 from scaler.state import State
 
 REFRESH_SECONDS = 2.0
+
+GONE_FOR_NOW = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
 
 Watch = Annotated[bool, Parameter(negative="", show_default=False)]
 
@@ -64,6 +67,11 @@ async def _changes(workflows: FleetWorkflows, state: State) -> AsyncGenerator[St
             yield failed
             if failed.status is Exit.NOT_FOUND:
                 return
+        except RPCError as error:
+            # A watch outlives a server that restarts; anything else that it refuses ends it.
+            if error.status not in GONE_FOR_NOW:
+                raise
+            yield CommandFailed(Exit.UNREACHABLE, "the Temporal server gives no answer; asking again")
 
 
 async def _redraw(screen: Screen, states: AsyncIterator[State | CommandFailed]) -> None:

@@ -6,6 +6,7 @@ tolerantly, so that nothing that was once accepted is ever refused inside a runn
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -13,6 +14,8 @@ from typing import Any, Final
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from scaler.wire.units import format_duration
 
 AT_THE_DOOR: Final = "at the door"
 """The validation context under which bounds are enforced."""
@@ -29,6 +32,7 @@ class Bound:
     gt: float | None = None
     le: float | None = None
     pattern: str | None = None
+    words: str | None = None  # the pattern for a person
     length: int | None = None  # a text has at least one and at most so many characters
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -43,7 +47,7 @@ class Bound:
         if json_schema.get("type") in ("integer", "number"):
             json_schema.update(limits)
         if self.pattern is not None:
-            json_schema["pattern"] = f"^{self.pattern}$"
+            json_schema["pattern"] = f"^({self.pattern})$"
         if self.length is not None:
             json_schema.update(minLength=1, maxLength=self.length)
         return json_schema
@@ -59,26 +63,35 @@ class Bound:
         if isinstance(value, int) and abs(value) > LARGEST_EXACT:
             return f"must be at most {LARGEST_EXACT}"
         if isinstance(value, timedelta):
-            return self._missed_number(value.total_seconds(), " seconds")
-        return self._missed_number(value, "")
+            return self._missed_number(value.total_seconds(), _span)
+        return self._missed_number(value, _plain)
 
-    def _missed_number(self, number: float, unit: str) -> str | None:
+    def _missed_number(self, number: float, written: Callable[[float], str]) -> str | None:
         if not math.isfinite(number):
             return "must be finite"
         if self.ge is not None and number < self.ge:
-            return f"must be at least {self.ge:g}{unit}"
+            return f"must be at least {written(self.ge)}"
         if self.gt is not None and number <= self.gt:
-            return f"must be more than {self.gt:g}{unit}"
+            return f"must be more than {written(self.gt)}"
         if self.le is not None and number > self.le:
-            return f"must be at most {self.le:g}{unit}"
+            return f"must be at most {written(self.le)}"
         return None
 
     def _missed_text(self, text: str) -> str | None:
         if self.pattern is not None and re.fullmatch(self.pattern, text) is None:
-            return f"must match {self.pattern}"
+            return f"must be {self.words}" if self.words is not None else f"must match {self.pattern}"
         if self.length is not None and not 1 <= len(text) <= self.length:
             return f"must have 1 to {self.length} characters"
         return None
+
+
+def _plain(number: float) -> str:
+    """A bound as a person would write it, and never as a power of ten."""
+    return f"{int(number)}" if number == int(number) else f"{number}"
+
+
+def _span(seconds: float) -> str:
+    return format_duration(timedelta(seconds=seconds))
 
 
 def _known(value: Any, info: ValidationInfo) -> Any:

@@ -24,6 +24,22 @@ async def site(tmp_path_factory: pytest.TempPathFactory, temporal_client: Client
         await made.end()
 
 
+async def test_without_a_controller_nobody_waits_for_a_minute(site: Site) -> None:
+    """The first test of this file: a controller that has just left still counts as one that polls."""
+    began = time.monotonic()
+    started = await site.run("apply", "-f", site.fleet_file("delta"))
+    changed = await site.run("apply", "-f", site.fleet_file("delta", workers={"min": 1, "max": 3}))
+    rehearsed = await site.run("apply", "-f", site.fleet_file("epsilon"), "--dry-run")
+    seconds = time.monotonic() - began
+
+    nobody = f"no controller polls worker-scaler in namespace {site.namespace}"
+    assert started.err.splitlines()[0] == f"fleet delta was started but gave no answer within 5s: {nobody}"
+    assert changed.err.splitlines()[0] == f"fleet delta gave no answer within 5s: {nobody}"
+    assert "Start one with: temporal-scaler run --dry-run." in rehearsed.err
+    assert {started.status, changed.status, rehearsed.status} == {Exit.UNCONFIRMED}
+    assert seconds < 3 * 20
+
+
 async def test_a_fleet_waits_for_its_controller_and_the_command_line_says_so(site: Site) -> None:
     quick = ("--command-timeout", "2s")
     started = await site.run("apply", "-f", site.fleet_file("alpha"), *quick)
@@ -48,6 +64,16 @@ async def test_a_fleet_waits_for_its_controller_and_the_command_line_says_so(sit
         drained = await site.run("stop", "alpha", "--drain")
     assert applied.out == "alpha: applied (worker-scaler/alpha)\n"
     assert drained.status == Exit.OK
+
+
+async def test_ctrl_c_while_it_waits_is_an_interruption_and_no_verdict_on_the_fleet(site: Site) -> None:
+    async with site.run.running("apply", "-f", site.fleet_file("epsilon"), "--command-timeout", "50s") as process:
+        await asyncio.sleep(3)
+        status = await ended(process, signal.SIGINT)
+        said = await process.stderr.read() if process.stderr is not None else b"no stream"
+
+    assert status == Exit.INTERRUPTED
+    assert said.decode() == ""
 
 
 async def test_ctrl_c_leaves_the_workers_serving_for_the_next_controller(site: Site) -> None:

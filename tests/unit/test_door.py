@@ -39,7 +39,22 @@ def test_four_keys_are_enough() -> None:
         ({"workers": {"min": 5, "max": 4}}, "workers.min: must be at most workers.max (4), found 5"),
         ({"workers": {"min": "1", "max": 4}}, 'workers.min: must be a valid integer, found "1"'),
         ({"workers": {"max": 4}}, "workers.min: is required"),
-        ({"wrokers": 3}, "wrokers: no such key; see the schema in deploy/fleet.schema.json"),
+        ({"wrokers": 3}, "wrokers: no such key; see docs/fleet.md"),
+        ({"task_queues": ["pets"]}, 'task_queues[0]: must be an object such as {name: …}, found "pets"'),
+        (
+            {"task_queues": [{"name": "q", "types": "activity"}]},
+            'task_queues[0].types: must be a list, found "activity"',
+        ),
+        (
+            {"objective": {"activity": 200}},
+            "objective.activity: must be a duration such as 30s, 5m or 1h30m, found 200",
+        ),
+        ({"behaviour": {"drain": "400d"}}, 'behaviour.drain: must be at most 24h, found "400d"'),
+        ({"memory": {"limit": "1Ki"}}, 'memory.limit: must be at least 1048576, found "1Ki"'),
+        (
+            {"schedule": [{"days": ["monday"], "start": "08:00", "end": "10:00", "min": 1}]},
+            'schedule[0].days[0]: must be mon, tue, wed, thu, fri, sat or sun, found "monday"',
+        ),
         ({"cache": {"min": 3}}, "cache.min: must be at least 10, found 3"),
         ({"cache": {"min": 30, "max": 20}}, "cache.min: must be at most cache.max (20), found 30"),
         ({"cache": {"delivery": "file"}}, "cache.path: is required with delivery: file"),
@@ -59,7 +74,10 @@ def test_four_keys_are_enough() -> None:
             {"target": {"kind": "local", "name": "a", "container": "c"}},
             "target.container: is not allowed for kind: local",
         ),
-        ({"name": "Agents!"}, 'name: must match [a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?, found "Agents!"'),
+        (
+            {"name": "Agents!"},
+            'name: must be lower-case letters, digits and inner dashes, 63 at most, found "Agents!"',
+        ),
         (
             {"objective": {"activity": "soon"}},
             'objective.activity: a duration is written 30s, 5m, 1h30m, 200ms or in ISO 8601 (PT30S), found "soon"',
@@ -88,6 +106,16 @@ def test_every_mistake_is_told_at_once() -> None:
 def test_what_is_no_object_is_refused(raw: Any) -> None:
     with pytest.raises(Refused, match="must be an object"):
         read_fleet(raw)
+
+
+def test_what_contradicts_itself_is_told_beside_a_key_that_does_not_exist() -> None:
+    with pytest.raises(Refused) as refused:
+        read_fleet({**DECLARED, "wrokers": 3, "workers": {"min": 4, "max": 2}})
+
+    assert [str(problem) for problem in refused.value.problems] == [
+        "wrokers: no such key; see docs/fleet.md",
+        "workers.min: must be at most workers.max (2), found 4",
+    ]
 
 
 def test_switches_are_read_as_words_and_as_booleans() -> None:

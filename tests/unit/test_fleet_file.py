@@ -81,7 +81,7 @@ def test_every_mistake_of_every_file_is_told_from_top_to_bottom(tmp_path: Path) 
     empty = file(tmp_path, "", "empty.yaml")
 
     assert mistakes(tmp_path, wrong, empty) == [
-        'fleet.yaml:2: name: must match [a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?, found "A!"',
+        'fleet.yaml:2: name: must be lower-case letters, digits and inner dashes, 63 at most, found "A!"',
         "fleet.yaml:8: workers.max: must be at least 1, found 0",
         "fleet.yaml:9: workers.slot: no such key; allowed here: min, max, reserve, slots, caches, price",
         "fleet.yaml:10: cache.min: must be at least 10, found 3",
@@ -92,10 +92,10 @@ def test_every_mistake_of_every_file_is_told_from_top_to_bottom(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("orders\n", 'fleet.yaml:1: must be an object, found "orders"'),
+        ("orders\n", 'fleet.yaml:1: must be an object such as {name: …}, found "orders"'),
         ("fleets: 3\n", "fleet.yaml:1: fleets: must be a list with at least one fleet"),
         ("fleets: []\n", "fleet.yaml:1: fleets: must be a list with at least one fleet"),
-        ("fleets:\n  - 3\n", "fleet.yaml:2: fleets[0]: must be an object, found 3"),
+        ("fleets:\n  - 3\n", "fleet.yaml:2: fleets[0]: must be an object such as {name: …}, found 3"),
         ("name: a\nworkers: {}\n", "fleet.yaml:2: workers.min: is required"),
         ("name: a\nworkers: {}\n", "fleet.yaml:1: task_queues: is required"),
     ],

@@ -52,7 +52,7 @@ async def test_a_start_with_any_input_whatever_fails_with_a_clear_reason(served:
     told = dict(zip(ODD, map(str, causes), strict=True))
     assert "the input must be json/plain, found encoding 'binary/plain'" in told["binary"]
     assert "the input must be at most 65536 bytes, found 1048578" in told["a megabyte"]
-    assert "must be an object, found [1, 2, 3]" in told["an array"]
+    assert "must be an object such as {name: …}, found [1, 2, 3]" in told["an array"]
     assert "objective.activity: a duration has at most" in told["a fleet with an endless objective"]
     assert max(map(len, told.values())) < 1000
 
@@ -236,3 +236,9 @@ def _waits_long(state: State) -> bool:
     if state.plan is None or state.sent_at is None:
         return False
     return (state.plan.until - state.sent_at).total_seconds() > 2 * AT_ONCE_SECONDS
+
+
+async def test_an_override_that_names_no_number_is_refused(served: Client) -> None:
+    fleet = await Served.start(served, "numberless")
+
+    assert "needs workers, cache or both" in await refusal(fleet, "override", {"for": "5m", "reason": "nothing"})
