@@ -35,9 +35,8 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime) -> Joined:
     rows: list[WorkerSeen] = []
     own: list[Heartbeat] = []
     for worker in look.workers:
-        place = (worker.host_name, None if look.own_hosts else worker.process_id)
-        alone = worker.process_id is None and not look.own_hosts
-        beats_of_it = [] if alone else by_place.pop(place, [])
+        processes = (None,) if look.own_hosts else worker.processes
+        beats_of_it = [beat for each in processes for beat in by_place.pop((worker.host_name, each), [])]
         own += beats_of_it
         rows.append(_row(worker, beats_of_it, now))
     others = tuple(beat for left in by_place.values() for beat in left)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from activities.joining import Joined
-from activities.targets.contract import TargetLook
+from activities.targets.contract import TargetLook, TargetWorker
 from scaler.model.common import Owner, Quality
 from scaler.model.observation import WorkerExit, WorkerSeen, WorkerState
 
@@ -113,8 +113,8 @@ def _own_places(sighting: Sighting) -> Iterator[str]:
     for worker in sighting.look.workers:
         if sighting.look.own_hosts:
             yield f"@{worker.host_name}"
-        elif worker.process_id is not None:
-            yield f"{worker.process_id}@{worker.host_name}"
+        else:
+            yield from _addresses(worker)
 
 
 def _unknown(sighting: Sighting, own: Mapping[str, datetime]) -> dict[str, datetime]:
@@ -140,9 +140,14 @@ def _some_worker_is_silent(sighting: Sighting) -> bool:
     return any(
         by_name[worker.seen.name].heartbeat_age_seconds is None
         and worker.seen.state is WorkerState.READY
-        and places.isdisjoint((f"@{worker.host_name}", f"{worker.process_id}@{worker.host_name}"))
+        and places.isdisjoint((f"@{worker.host_name}", *_addresses(worker)))
         for worker in sighting.look.workers
     )
+
+
+def _addresses(worker: TargetWorker) -> Iterator[str]:
+    for process in worker.processes:
+        yield f"{process}@{worker.host_name}"
 
 
 def _places(identity: str) -> tuple[str, ...]:

@@ -15,12 +15,19 @@ class TargetWorker:
     """A worker as its target knows it, with what joins it to its heartbeats.
 
     Heartbeats name a host and a process id. Where each worker has a host name of its own, as pods have, that alone
-    joins; else a worker without a process id (it waits for its restart) has no heartbeats.
+    joins; else a worker without a process id (it waits for its restart) has no heartbeats. Any process of a worker may
+    poll: what they tell is the worker's.
     """
 
     seen: WorkerSeen
     host_name: str
-    process_id: int | None = None
+    process_id: int | None = None  # of the one that was started
+    process_ids: tuple[int, ...] = ()  # of all that are known beside it
+
+    @property
+    def processes(self) -> frozenset[int]:
+        """Every process that is known to be this worker's."""
+        return frozenset(self.process_ids) | ({self.process_id} if self.process_id is not None else frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,5 +67,5 @@ def local_group(configured: LocalTargetConfiguration) -> LocalGroup:
         directory=configured.directory,
         environment=configured.environment,
         memory_limit_bytes=configured.memory_limit,
-        supervision=Supervision(back_off=back_off),
+        supervision=Supervision(back_off=back_off, ready_after_seconds=configured.ready_after.total_seconds()),
     )

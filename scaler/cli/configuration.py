@@ -31,6 +31,11 @@ class LocalTargetConfiguration(_Configured):
         default_factory=dict, description="All that a worker gets beside PATH, HOME and the cache size."
     )
     memory_limit: Annotated[ByteCount, Bound(ge=2**20)] | None = Field(None, description="Of one worker.")
+    ready_after: Annotated[Duration, Bound(ge=0)] = Field(
+        timedelta(seconds=30),
+        description="A worker is ready when it makes the file that TEMPORAL_SCALER_READY_FILE names. Of a target whose "
+        "workers make none, each is taken to be ready so long after its start.",
+    )
     restart_back_off: Annotated[Duration, Bound(ge=0)] = Field(
         timedelta(seconds=10), description="Wait before the second restart of a crashing worker; doubles up to 5m."
     )

@@ -15,6 +15,7 @@ from activities.targets.contract import TargetUnreachable
 from activities.targets.local import LocalTarget
 from activities.targets.supervisor.client import ask
 from activities.targets.supervisor.protocol import Operation, Outcome, Request, Step
+from activities.targets.supervisor.wanted import Supervision
 from scaler.model.common import Generation, Owner, Quality, Size
 from scaler.model.observation import WorkerState
 from scaler.model.plan import Plan
@@ -22,6 +23,7 @@ from scaler.model.record import StepOutcome
 from tests.support.local_fleet import (
     LIMIT_BYTES,
     ON_WORD,
+    QUICK,
     STUBBORN,
     LocalFleet,
     alive,
@@ -359,14 +361,55 @@ class TestWorkers:
             go.touch()
             await opened.until(lambda look: states(look) == [WorkerState.READY])
 
+    async def test_one_that_says_so_late_is_not_ready_before(self, tmp_path: Path) -> None:
+        """Nobody configured anything: three seconds is what an interpreter and its packages may take."""
+        says = "sleep 3; : > $TEMPORAL_SCALER_READY_FILE; exec sleep 1000"
+        async with local_fleet(tmp_path, group("sh", "-c", says, supervision=Supervision())) as opened:
+            await opened.plan(1)
+            await asyncio.sleep(2.5)
+            assert states(await opened.look()) == [WorkerState.STARTING]
+            look = await opened.until(lambda look: states(look) == [WorkerState.READY])
+            assert look.workers[0].seen.started_in_seconds == pytest.approx(3.0, abs=0.9)
+
+    async def test_once_one_says_so_all_are_ready_by_their_word_alone(self, tmp_path: Path) -> None:
+        """The time is for workers that never make the file; the first of them shows what they are."""
+        says = f'test -e {tmp_path}/slow && sleep 1000; : > "$TEMPORAL_SCALER_READY_FILE"; exec sleep 1000'
+        async with local_fleet(tmp_path, group("sh", "-c", says, supervision=QUICK)) as opened:
+            await opened.ready(1)
+            (tmp_path / "slow").touch()
+            await opened.plan(2)
+            await opened.kill_supervisor()
+            await asyncio.sleep(1.0)
+            assert states(await opened.look()) == [WorkerState.READY, WorkerState.STARTING]
+
+    async def test_those_that_never_say_so_are_ready_after_the_time_that_is_configured(self, tmp_path: Path) -> None:
+        waits = Supervision(ready_after_seconds=1.5)
+        async with local_fleet(tmp_path, group(supervision=waits)) as opened:
+            await opened.plan(1)
+            assert states(await opened.look()) == [WorkerState.STARTING]
+            look = await opened.until(lambda look: states(look) == [WorkerState.READY])
+            assert look.workers[0].seen.age_seconds == pytest.approx(1.5, abs=0.9)
+            assert look.workers[0].seen.started_in_seconds is None
+
     async def test_their_names_are_never_used_again(self, sleepers: LocalFleet) -> None:
         await sleepers.ready(2)
         await sleepers.plan(0)
         await sleepers.until(lambda look: not look.workers)
         assert names(await sleepers.ready(1)) == ["w-3"]
 
+    async def test_a_worker_that_forks_is_one_worker_with_all_its_processes(self, tmp_path: Path) -> None:
+        forks = python("import os, time; os.fork(); os.fork(); print(os.getpid(), flush=True); time.sleep(1000)")
+        async with local_fleet(tmp_path, group(*forks)) as opened:
+            await opened.plan(1)
+            look = await opened.until(lambda look: len(look.workers[0].process_ids) == 4)
+            [one] = look.workers
+            log = opened.place.log("w-1")
+            await come_true(lambda: len(log.read_text().split()) == 4)
+            assert set(one.process_ids) == set(map(int, log.read_text().split()))
+            assert one.process_id in one.process_ids
+
     async def test_memory_counts_what_a_worker_has_started(self, tmp_path: Path) -> None:
-        full = python("import os, time; text = b'x' * (20 << 20); os.fork(); time.sleep(1000)")
+        full = python("import os, time; os.fork(); text = b'x' * (25 << 20); time.sleep(1000)")
         async with local_fleet(tmp_path, group(*full)) as opened:
             await opened.plan(1)
             look = await opened.until(lambda look: (look.workers[0].seen.memory_bytes or 0) > 40 * 2**20)

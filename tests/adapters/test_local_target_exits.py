@@ -1,5 +1,7 @@
 """How workers end and come back: drained, killed, crashed, out of memory; and what is told of it."""
 
+import asyncio
+import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -219,6 +221,36 @@ class TestMemoryLimit:
             await opened.plan(0)
             look = await opened.until(lambda look: not look.workers)
             assert reasons(look) == [ExitReason.OOM_KILLED]
+
+    async def test_memory_is_what_the_limit_is_held_against(
+        self, tmp_path: Path, enforced: tuple[Enforcement, Supervision]
+    ) -> None:
+        """The kernel counts a page that two processes share once; whoever adds up resident memory counts it twice.
+
+        A file that was read once is given back before anybody is killed: its pages are in the cgroup's use, but
+        inactive.
+        """
+        shares = python(
+            "import os, time; text = b'x' * (24 << 20)\n"
+            "if os.fork():\n"
+            "    with open('file', 'rb') as file:\n"
+            "        while file.read(1 << 16): pass\n"
+            "time.sleep(1000)"
+        )
+        (tmp_path / "file").write_bytes(b"y" * (24 << 20))
+        os.sync()
+        with (tmp_path / "file").open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        enforcement, supervision = enforced
+        sharing = group(*shares, directory=tmp_path, supervision=supervision)
+        async with local_fleet(tmp_path / "state", sharing) as opened:
+            await opened.plan(1)
+            await opened.until(lambda look: len(look.workers[0].process_ids) == 2)
+            await asyncio.sleep(1.5)
+            seen = (await opened.look()).workers[0].seen
+            assert seen.memory_bytes is not None
+            least, most = (24, 40) if enforcement is Enforcement.CGROUP else (50, 64)
+            assert least * 2**20 < seen.memory_bytes < most * 2**20
 
     @pytest.mark.usefixtures("cgroups")
     async def test_a_limit_below_the_groups_is_the_fleets(self, tmp_path: Path) -> None:

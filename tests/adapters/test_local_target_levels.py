@@ -180,6 +180,31 @@ class TestCgroup:
         assert list(mounted([others, mount], kind, own)) == [Path("/sys/fs/cgroup") / expected]
 
     @pytest.mark.parametrize(
+        ("files", "used"),
+        [
+            ({"memory.max": "9", "memory.current": "700\n", "memory.stat": "anon 5\ninactive_file 200\n"}, 500),
+            (
+                {
+                    "memory.limit_in_bytes": "9",
+                    "memory.usage_in_bytes": "700\n",
+                    "memory.stat": "inactive_file 1\ntotal_inactive_file 300\n",
+                },
+                400,
+            ),
+            ({"memory.max": "9", "memory.current": "100", "memory.stat": "inactive_file 200\n"}, 0),
+            ({"memory.max": "9", "memory.current": "700"}, None),
+            ({}, None),
+        ],
+        ids=["version 2", "version 1 with what is below it", "read at two moments", "half gone", "removed"],
+    )
+    def test_its_use_is_told_without_what_would_be_given_back(
+        self, tmp_path: Path, files: dict[str, str], used: int | None
+    ) -> None:
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+        assert MemoryCgroup(tmp_path).used_bytes() == used
+
+    @pytest.mark.parametrize(
         ("files", "kills"),
         [
             ({"memory.max": "1", "memory.events": "low 0\noom 3\noom_kill 2\n"}, 2),

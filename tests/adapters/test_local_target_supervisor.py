@@ -19,7 +19,14 @@ from activities.targets.contract import TargetUnreachable
 from activities.targets.supervisor.client import NoSupervisor, ask
 from activities.targets.supervisor.daemon import LINGER_SECONDS
 from activities.targets.supervisor.protocol import Operation, Outcome, Request
-from activities.targets.supervisor.session import READY_VARIABLE, Launch, ProcessIdentity, WorkerSession, identify
+from activities.targets.supervisor.session import (
+    READY_VARIABLE,
+    Launch,
+    ProcessIdentity,
+    Sessions,
+    WorkerSession,
+    identify,
+)
 from activities.targets.supervisor.state import load, save
 from scaler.model.observation import ExitReason, WorkerState
 from scaler.model.record import StepOutcome
@@ -198,6 +205,27 @@ class TestProcessIds:
         await sleepers.until(lambda look: not look.workers)
 
         assert stranger.poll() is None
+
+    def test_a_session_whose_number_went_to_a_stranger_has_no_members(
+        self, tmp_path: Path, stranger: subprocess.Popen[bytes]
+    ) -> None:
+        """A worker ended and was reaped, and its number was given to a new session before anybody looked again."""
+        with subprocess.Popen(["true"]) as ended:
+            ended.wait()
+        session = WorkerSession(ProcessIdentity(stranger.pid, 1.0), tmp_path / "ready", ended)
+        assert session.ended()
+        assert session.living(Sessions()) == []
+
+    async def test_what_a_worker_left_behind_is_known_without_its_mark(self, tmp_path: Path) -> None:
+        """A child that gave its environment up was seen while its worker lived."""
+        leaves = group("sh", "-c", "env -i sleep 1000 & echo $!; wait")
+        async with local_fleet(tmp_path, leaves) as opened:
+            first = await opened.ready(1)
+            left = int(opened.place.log("w-1").read_text())
+            await opened.until(lambda look: left in look.workers[0].process_ids)
+            strike(pids(first)["w-1"])
+            await opened.until(lambda look: worker(look, "w-1").seen.restarts == 1)
+            assert not alive(left)
 
     async def test_nothing_is_killed_that_only_an_earlier_boot_knew(
         self, sleepers: LocalFleet, stranger: subprocess.Popen[bytes]

@@ -21,6 +21,10 @@ _REMOVAL_TRIES: Final = 20
 _REMOVAL_PAUSE_SECONDS: Final = 0.01
 """The kernel lets go of a cgroup a moment after its last process has ended."""
 
+_USES: Final = {
+    _LIMIT_V2: ("memory.current", "inactive_file"),
+    _LIMIT_V1: ("memory.usage_in_bytes", "total_inactive_file"),
+}
 _KILLS: Final = {_LIMIT_V2: "memory.events", _LIMIT_V1: "memory.oom_control"}
 
 
@@ -48,8 +52,19 @@ class MemoryCgroup:
         """How often the kernel killed a process in it for memory."""
         for limit, kills in _KILLS.items():
             if (self.path / limit).exists():
-                return _counter(self.path / kills, "oom_kill")
+                return _counter(self.path / kills, "oom_kill") or 0
         return 0
+
+    def used_bytes(self) -> int | None:
+        """What the limit is held against, without the file pages that the kernel gives back before it kills anybody.
+
+        None where that can't be read. The same figure as the kubelet's working set.
+        """
+        for limit, (use, inactive) in _USES.items():
+            if (self.path / limit).exists():
+                used, spare = _number(self.path / use), _counter(self.path / "memory.stat", inactive)
+                return None if used is None or spare is None else max(used - spare, 0)
+        return None
 
     def pids(self) -> tuple[int, ...]:
         """The processes in it, also those that left their session."""
@@ -120,10 +135,16 @@ def mounted(mounts: list[str], kind: str, own: str) -> Iterator[Path]:
             yield Path(mount_point) / own.removeprefix(root).lstrip("/")
 
 
-def _counter(file: Path, name: str) -> int:
+def _counter(file: Path, name: str) -> int | None:
     with suppress(OSError):
         for line in file.read_text().splitlines():
             key, _, count = line.partition(" ")
             if key == name:
                 return int(count)
-    return 0
+    return None
+
+
+def _number(file: Path) -> int | None:
+    with suppress(OSError):
+        return int(file.read_text())
+    return None

@@ -80,9 +80,18 @@ class Group:
                 after = levels.after_end(after, watched, ends[-1], now)
             elif watched != entry:
                 after = after.with_worker(watched)
-        self._commit(after)
+        self._commit(self._heard(after))
         self._forget(ends)
         self._start_due(now)
+
+    def _heard(self, state: SupervisorState) -> SupervisorState:
+        """With the newest version whose workers make their ready files, so that those to come are waited for."""
+        version = state.wanted.definition.version if state.wanted is not None else state.says_ready
+        if version == state.says_ready:
+            return state
+        running = (entry for entry in state.workers if entry.process is not None and entry.version == version)
+        says_so = any(self._place.ready(entry.name).exists() for entry in running)
+        return replace(state, says_ready=version) if says_so else state
 
     def _forget(self, ends: list[WorkerExit]) -> None:
         for ended in ends:

@@ -88,6 +88,7 @@ class WorkerSession:
         self._ready = ready
         self._child = child
         self._leader = _found(identity) if child is None else None
+        self._known: frozenset[psutil.Process] = frozenset()  # members that were seen while the first one lived
 
     @classmethod
     def begin(cls, launch: Launch, ready: Path) -> "WorkerSession":
@@ -146,13 +147,14 @@ class WorkerSession:
     def living(self, sessions: Sessions) -> list[psutil.Process]:
         """The processes of the session that live.
 
-        While one of them lives no other process can get the session's number. Of a session that was found
-        without its first process nothing is known, so its members must carry this worker's mark.
+        While the first one lives no other session can have its number. Afterwards it may be a stranger's, so only
+        those count that were seen before or carry this worker's mark.
         """
-        members = sessions.members(self.identity.pid)
-        if self.lost:
-            return [process for process in members if self._marked(process)]
-        return list(members)
+        members = list(sessions.members(self.identity.pid))
+        if not self.ended():  # asked last: what was listed before is its own
+            self._known = frozenset(members)
+            return members
+        return [process for process in members if process in self._known or self._marked(process)]
 
     def _marked(self, process: psutil.Process) -> bool:
         try:

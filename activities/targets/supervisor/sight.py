@@ -70,6 +70,7 @@ class Sight:
             seen=seen,
             host_name=socket.gethostname(),
             process_id=entry.process.pid if entry.process is not None else None,
+            process_ids=worker.process_ids if worker is not None else (),
         )
 
     def _state_of(self, entry: WorkerEntry, worker: Worker | None) -> WorkerState:
@@ -79,7 +80,7 @@ class Sight:
             return WorkerState.RESTARTING if entry.starts else WorkerState.STARTING
         if worker.ended:
             return WorkerState.RESTARTING
-        ready = self.place.ready(entry.name).exists() or self._has_run(entry.started_at)
+        ready = self.place.ready(entry.name).exists() or self._is_taken_for_ready(entry, entry.started_at)
         return WorkerState.READY if ready else WorkerState.STARTING
 
     def _started_in_seconds(self, entry: WorkerEntry) -> float | None:
@@ -93,6 +94,10 @@ class Sight:
         took = self.now - entry.started_at - (datetime.now(UTC).timestamp() - said_at)
         return took if 0 <= took <= self.now - entry.started_at else None
 
-    def _has_run(self, started_at: Moment) -> bool:
+    def _is_taken_for_ready(self, entry: WorkerEntry, started_at: Moment) -> bool:
+        """Whether its time is up. Where workers of its version make their ready files, only the file counts."""
         wanted = self.state.wanted
-        return wanted is None or self.now - started_at >= wanted.supervision.ready_after_seconds
+        if wanted is None:
+            return True
+        says_so = entry.version == self.state.says_ready
+        return not says_so and self.now - started_at >= wanted.supervision.ready_after_seconds

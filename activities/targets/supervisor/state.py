@@ -72,6 +72,7 @@ class SupervisorState:
     workers: tuple[WorkerEntry, ...] = ()
     next_number: int = 1
     exits: tuple[WorkerExit, ...] = ()
+    says_ready: str = ""  # the version of the definition whose workers were seen to make their ready files
     version: int = 1
 
     @property

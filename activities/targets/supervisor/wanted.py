@@ -4,6 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
+
+READY_AFTER_SECONDS: Final = 30.0
+"""Longer than most workers need until they make their ready file, so that only one that makes none is taken for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +33,13 @@ class BackOff:
 class Supervision:
     """How workers are treated, whatever they run.
 
-    A worker is ready as soon as the file exists that `TEMPORAL_SCALER_READY_FILE` names in its environment, and
-    `ready_after_seconds` after its start if it never makes one. Without `cgroups` the watchdog enforces memory.
+    A worker is ready when it makes the file that `TEMPORAL_SCALER_READY_FILE` names in its environment. While no
+    worker of its definition was seen to make one it is taken to be ready `ready_after_seconds` after its start.
+    Without `cgroups` the watchdog enforces memory.
     """
 
     back_off: BackOff = field(default_factory=BackOff)
-    ready_after_seconds: float = 2.0
+    ready_after_seconds: float = READY_AFTER_SECONDS
     cgroups: bool = True
 
 

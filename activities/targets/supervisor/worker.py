@@ -28,6 +28,7 @@ class Worker:
         self.memory = MemoryTrack()
         self.ended = False  # the process that was started has
         self.gone = False  # nothing that it left behind lives either
+        self.process_ids: tuple[int, ...] = ()  # of all its processes, when they were last measured
         self._session = session
         self._cgroup = cgroup
         self._killed_for: ExitReason | None = None
@@ -89,11 +90,17 @@ class Worker:
 
     def _measure(self, entry: WorkerEntry, sessions: Sessions, now: Moment) -> None:
         alive = self._living(sessions)
-        figure = resident_bytes(alive)
+        self.process_ids = tuple(process.pid for process in alive)
+        figure = self._used_bytes(alive)
         if figure:
             self.memory.add(now, figure)
         if self._exceeds(entry, figure):
             self._kill(alive, ExitReason.OOM_KILLED)
+
+    def _used_bytes(self, alive: list[psutil.Process]) -> int:
+        """What its limit is held against: the kernel's own count where that enforces it, else the watchdog's."""
+        counted = self._cgroup.used_bytes() if self._cgroup is not None else None
+        return resident_bytes(alive) if counted is None else counted
 
     def _exceeds(self, entry: WorkerEntry, figure: int) -> bool:
         if self._cgroup is not None:

@@ -1,0 +1,58 @@
+"""A worker whose command starts further processes is one worker: what each of them says and polls is its own."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from activities.joining import join
+from activities.recollection import Recollection, Sighting
+from activities.sources.heartbeats import Heartbeat, SlotsSeen
+from activities.targets.contract import TargetLook, TargetWorker
+from scaler.model.common import Quality
+from scaler.model.observation import TargetSeen, WorkerSeen, WorkerState
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+FORKED = TargetWorker(
+    seen=WorkerSeen(name="w-1", state=WorkerState.READY), host_name="host", process_id=10, process_ids=(10, 11, 12)
+)
+LOOK = TargetLook(target=TargetSeen(at=NOW, quality=Quality.FRESH), workers=(FORKED,))
+
+
+def beat(process_id: int, used: int) -> Heartbeat:
+    return Heartbeat(
+        instance_key=f"key-{process_id}",
+        identity=f"{process_id}@host",
+        host_name="host",
+        process_id=process_id,
+        queue="orders",
+        at=NOW,
+        started_at=NOW - timedelta(seconds=60),
+        interval_seconds=60.0,
+        workflow=None,
+        activity=SlotsSeen(used=used, total=4, tasks_per_second=1.0),
+        cached=5,
+    )
+
+
+def test_what_all_its_processes_say_is_added_up() -> None:
+    joined = join(LOOK, [beat(11, used=1), beat(12, used=3), beat(99, used=4)], NOW)
+    [row] = joined.workers
+    assert (row.caches, row.cached, row.activity_slots_used, row.activity_slots) == (2, 10, 4, 8)
+    assert joined.identities == {"11@host", "12@host"}
+    assert [other.process_id for other in joined.others] == [99]
+
+
+def test_its_children_are_no_strangers() -> None:
+    """Without heartbeats only the identities that poll are known."""
+    pollers = {f"{process}@host": NOW for process in (11, 12, 99)}
+    later = {identity: NOW + timedelta(seconds=60) for identity in pollers}
+    joined = join(LOOK, [], NOW)
+    first = Recollection().after(Sighting(LOOK, joined, pollers, NOW))
+    second = Sighting(LOOK, joined, later, NOW + timedelta(seconds=60))
+    assert first.strangers(second) == ("99@host",)
+
+
+def test_a_worker_that_waits_for_its_restart_has_no_heartbeats() -> None:
+    waiting = replace(LOOK, workers=(replace(FORKED, process_id=None, process_ids=()),))
+    joined = join(waiting, [beat(11, used=1)], NOW)
+    assert joined.workers[0].caches is None
+    assert len(joined.others) == 1
