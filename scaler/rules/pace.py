@@ -7,6 +7,9 @@ from scaler.model.common import Size
 from scaler.model.plan import LONGEST_TICK, SHORTEST_TICK, WakeAt
 from scaler.rules.situation import EMERGENCY_FRACTION, Situation
 
+FIRST_TICK = timedelta(seconds=10)
+"""What threatens workers that were just taken over is mostly in no first reading: caches and memory come later."""
+
 WATCHFUL_TICK = timedelta(seconds=15)
 IDLE_PER_SECOND = 0.01
 """A level that fades never comes to nothing."""
@@ -21,6 +24,8 @@ def until(situation: Situation, *, busy: bool) -> datetime:
     now, estimate = situation.now, situation.estimate
     if busy or estimate.starting or estimate.restarting or any(load.backlog_tasks for load in estimate.loads):
         length = SHORTEST_TICK
+    elif situation.barely_seen:
+        length = FIRST_TICK
     elif any(load.arrivals_per_second > IDLE_PER_SECOND for load in estimate.loads):
         length = WATCHFUL_TICK
     else:

@@ -168,6 +168,12 @@ class Situation:
         return self._watched < FIRST_RATES and self.estimate.ready > 0 and not self._waits and self.late is False
 
     @cached_property
+    def barely_seen(self) -> bool:
+        """Whether this product has not set the target yet, or knows the load by its first rates alone."""
+        unset = self.record is None or self.record.intended is None
+        return unset or (self.any_signal and self._watched < FIRST_RATES)
+
+    @cached_property
     def learning(self) -> bool:
         """Whether arrivals were not watched for long enough to give anything up on their word."""
         return self._watched < LEARNING_TIME
