@@ -27,9 +27,10 @@ def override_cleared(memory: Remembered) -> Remembered:
 
 
 def stopped(memory: Remembered, *, drain: bool) -> Remembered:
-    """Give the fleet up; asking again may add the drain but not take it back."""
+    """Give the fleet up, which ends a pause; asking again may add the drain but not take it back."""
     earlier = memory.operator.stop
-    return _with(memory, replace(memory.operator, stop=Stop(drain=drain or (earlier is not None and earlier.drain))))
+    stop = Stop(drain=drain or (earlier is not None and earlier.drain))
+    return _with(memory, replace(memory.operator, stop=stop, pause=None))
 
 
 def expired(memory: Remembered, now: datetime) -> Remembered:

@@ -23,6 +23,7 @@ class Mode(TolerantEnum):
     NO_SIGNAL = "no_signal"
     UNCONFIRMED = "unconfirmed"  # the newest plan was not echoed yet
     BLOCKED = "blocked"  # the target refuses this product, or could not be read
+    LATE = "late"  # tasks wait longer than the objective
     STEADY = "steady"
     UNKNOWN = "unknown"
 
@@ -40,6 +41,7 @@ class Constraint(TolerantEnum):
     WORKERS_MAX = "workers_max"
     CONNECTIONS = "connections"
     HOLD_AFTER_CUT = "hold_after_cut"
+    OBJECTIVE_MISSED = "objective_missed"  # a fresh reading shows tasks that wait too long
     SCALE_IN_WINDOW = "scale_in_window"
     STEP_LIMIT = "step_limit"
     MISSING_SIGNAL = "missing_signal"
@@ -57,6 +59,8 @@ class Constraint(TolerantEnum):
     REPLAY_COST = "replay_cost"
     FIXED = "fixed"
     NO_GAIN = "no_gain"
+    UNCONFIRMED = "unconfirmed"  # the newest plan was not echoed yet
+    STOPPING = "stopping"
     UNKNOWN = "unknown"
 
 
@@ -73,6 +77,7 @@ class Reason(TolerantEnum):
     MEMORY_BREACH = "memory_breach"
     AT_CACHE_FLOOR = "at_cache_floor"
     CACHE_FIXED = "cache_fixed"
+    CACHE_TO_CUT_BY_HAND = "cache_to_cut_by_hand"
     POISON_WORKFLOW = "poison_workflow"
     HOLD_AFTER_CUT = "hold_after_cut"
     HELD_BY_LEARNING = "held_by_learning"
@@ -81,6 +86,7 @@ class Reason(TolerantEnum):
     HELD_BY_MARGIN = "held_by_margin"
     HELD_BY_STEP = "held_by_step"
     HELD_BY_BUSY_WORKERS = "held_by_busy_workers"
+    HELD_BY_MISSED_OBJECTIVE = "held_by_missed_objective"
     HELD_BY_MISSING_SIGNAL = "held_by_missing_signal"
     HELD_BY_ROLLOUT = "held_by_rollout"
     HELD_BY_CRASHES = "held_by_crashes"

@@ -39,6 +39,11 @@ class Load:
     unread: bool
 
     @property
+    def observed_wait_seconds(self) -> float:
+        """The longest wait that readings show: of the oldest task that waits, or the percentile of sampled ones."""
+        return max(self.backlog_age_seconds, self.schedule_to_start_seconds or 0.0)
+
+    @property
     def erlangs(self) -> float | None:
         """Slots that the arrivals keep busy on average (Little's law); None while the service time is unknown."""
         return None if self.service_seconds is None else self.arrivals_per_second * self.service_seconds

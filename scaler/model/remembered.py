@@ -148,10 +148,14 @@ class Change(TolerantEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A change that is being watched: what it was, and how things stood before it."""
+    """A change that is being watched: what it was, and how things stood before it.
+
+    `at` is its newest step, `since` the first of the steps that `before` was before.
+    """
 
     change: Change
     at: datetime
+    since: datetime | None = None
     before: Size
     after: Size
     late_before: bool
@@ -194,6 +198,14 @@ class Turns:
     reversals: Level = Level()
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerBeat:
+    """One heartbeat of one worker."""
+
+    worker: str
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
     """What the next decision must remember."""
@@ -209,16 +221,24 @@ class Remembered:
     exits_known: tuple[Brief, ...] = ()  # when workers died, as far as it counted already; oldest first
     recommendations: tuple[Recommendation, ...] = ()
     good_since: datetime | None = None  # from when on latency has been inside the objective
+    hold_over: datetime | None = None  # time of the newest cache cut that holds no worker any more
     foreign_since: datetime | None = None
     target_version: str = ""
     rollout: Rollout | None = None
     cache_changes: Level = Level()  # a leaking count of voluntary rollouts
-    trial: Trial | None = None
+    trial: Trial | None = None  # a change of the cache
+    scale_in: Trial | None = None
     embargoes: tuple[Embargo, ...] = ()
     push: Push | None = None
     ineffective_until: datetime | None = None
-    overfull: int = 0  # observations in a row in which workers held more than their cache size
+    overfull: int = 0  # heartbeats in a row in which one worker held more than its cache size
+    overfull_beat: WorkerBeat | None = None  # the newest of them
     turns: Turns = field(default_factory=Turns)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """The changes that are being watched, at most one of the cache and one scale-in."""
+        return tuple(trial for trial in (self.trial, self.scale_in) if trial is not None)
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

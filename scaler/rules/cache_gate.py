@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from scaler.fleet import CACHE_FLOOR
+from scaler.model.common import TaskType
 from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Change
 from scaler.rules.situation import Situation
@@ -41,12 +42,11 @@ class CacheChoice:
 
 def chosen_cache(situation: Situation) -> CacheChoice:
     """The cache size to go to."""
-    alarms = _alarms(situation)
+    found = alarms(situation)
     if not situation.decides_cache:
-        reasons = (Reason.CACHE_FIXED, *alarms) if alarms or situation.fleet.decides_cache else ()
-        return CacheChoice(cache=None, bound=Constraint.FIXED, emergency=bool(alarms), reasons=reasons)
-    if alarms:
-        return _emergency(situation, alarms)
+        return _fixed(situation, found)
+    if found:
+        return _emergency(situation, found)
     current, need = situation.current.cache, situation.need
     if current is None:
         return CacheChoice(cache=need.size.cache, bound=need.cache_bound)
@@ -72,21 +72,29 @@ def _runs_over(situation: Situation, wanted: int, current: int) -> bool:
     return safe is not None and wanted <= safe < current
 
 
-def _alarms(situation: Situation) -> tuple[Reason, ...]:
-    alarms = {Reason.OOM_KILL: situation.new_oom_kills > 0, Reason.MEMORY_BREACH: situation.breach}
-    return tuple(reason for reason, holds in alarms.items() if holds)
+def alarms(situation: Situation) -> tuple[Reason, ...]:
+    """What makes this an emergency; empty where nothing does."""
+    found = {Reason.OOM_KILL: situation.new_oom_kills > 0, Reason.MEMORY_BREACH: situation.breach}
+    return tuple(reason for reason, holds in found.items() if holds)
 
 
-def _emergency(situation: Situation, alarms: tuple[Reason, ...]) -> CacheChoice:
+def _fixed(situation: Situation, found: tuple[Reason, ...]) -> CacheChoice:
+    """The cache is not set from here; in an emergency a person has to, and is told so."""
+    by_hand = (Reason.CACHE_TO_CUT_BY_HAND,) if found and situation.fleet.polls(TaskType.WORKFLOW) else ()
+    reasons = (Reason.CACHE_FIXED, *found, *by_hand) if found or situation.fleet.decides_cache else ()
+    return CacheChoice(cache=None, bound=Constraint.FIXED, emergency=bool(found), reasons=reasons)
+
+
+def _emergency(situation: Situation, found: tuple[Reason, ...]) -> CacheChoice:
     """Cut now to what is safe; where the estimate calls the present size safe, the kill proves it wrong."""
     need, floor = situation.need, situation.fleet.cache.min
     current = situation.current.cache if situation.current.cache is not None else need.size.cache
     if current is None or current <= floor or situation.poisoned:
         why = Reason.POISON_WORKFLOW if situation.poisoned else Reason.AT_CACHE_FLOOR
-        return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*alarms, why))
+        return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*found, why))
     safe = need.safe_cache if need.safe_cache is not None else current
     cut = max(floor, min(safe, int(current * EMERGENCY_CUT), _half_of_given(situation, current)))
-    return CacheChoice(cache=cut, bound=Constraint.MEMORY, emergency=True, reasons=(*alarms, Reason.CACHE_CUT))
+    return CacheChoice(cache=cut, bound=Constraint.MEMORY, emergency=True, reasons=(*found, Reason.CACHE_CUT))
 
 
 def _half_of_given(situation: Situation, current: int) -> int:

@@ -6,18 +6,15 @@ Each rule is a floor or a ceiling for the worker count; the one that binds comes
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 
 from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Change
 from scaler.rules.cache_gate import CacheChoice
 from scaler.rules.effect import in_vain
+from scaler.rules.hold_after_cut import held_after_cut
+from scaler.rules.missed_objective import held_while_late
 from scaler.rules.situation import Situation
 from scaler.size.capacity import BY_LOAD, UTILISATION_CAP
-
-HOLD_WINDOW = timedelta(minutes=10)
-"""After a cache cut, latency must have been inside the objective for so long before a worker may go."""
-
 
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
@@ -50,7 +47,7 @@ def held_count(wanted: Limit, situation: Situation, choice: CacheChoice) -> Coun
     if wanted.workers < current:
         count = _lowest(wanted, current, _floors(situation, choice))
     if wanted.workers > current:
-        count = _highest(wanted, current, _ceilings(situation, emergency=choice.emergency))
+        count = _highest(wanted, current, _ceilings(situation, wanted, emergency=choice.emergency))
     return replace(count, reasons=(wanted.reason, *count.reasons)) if wanted.reason is not None else count
 
 
@@ -84,18 +81,19 @@ def bounded(count: Count, situation: Situation) -> Count:
 
 def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
     current, estimate, cache = situation.current, situation.estimate, choice.cache
-    yield Limit(_held_after_cut(situation), Constraint.HOLD_AFTER_CUT, Reason.HOLD_AFTER_CUT)
+    yield Limit(held_after_cut(situation), Constraint.HOLD_AFTER_CUT, Reason.HOLD_AFTER_CUT)
     if choice.emergency:
         yield Limit(current.workers, Constraint.MEMORY)
     if cache is not None and current.cache is not None and cache < current.cache:
         yield Limit(current.workers, Constraint.HOLD_AFTER_CUT, Reason.CACHE_CUT)
-    if situation.rolling or cache != current.cache:
+    if situation.rolling or (cache is not None and cache != current.cache):
         yield Limit(current.workers, Constraint.ROLLOUT, Reason.HELD_BY_ROLLOUT)
     yield Limit(busy_workers(situation), Constraint.BUSY_SLOTS, Reason.HELD_BY_BUSY_WORKERS)
     if estimate.restarting or estimate.new_crashes or estimate.new_oom_kills:
         yield Limit(current.workers, Constraint.CRASHES, Reason.HELD_BY_CRASHES)
-    if situation.memory.operator.override is not None:
+    if situation.overridden:
         return
+    yield Limit(held_while_late(situation), Constraint.OBJECTIVE_MISSED, Reason.HELD_BY_MISSED_OBJECTIVE)
     if not situation.all_fresh:
         yield Limit(current.workers, Constraint.MISSING_SIGNAL, Reason.HELD_BY_MISSING_SIGNAL)
     if situation.learning:
@@ -104,28 +102,32 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
         yield Limit(current.workers, Constraint.EMBARGO, Reason.HELD_BY_EMBARGO)
     highest = max((each.workers for each in situation.memory.recommendations), default=current.workers)
     yield Limit(highest, Constraint.SCALE_IN_WINDOW, Reason.HELD_BY_WINDOW)
-    yield Limit(situation.spared_workers, situation.need.workers_bound, Reason.HELD_BY_MARGIN)
+    yield Limit(*situation.spared_workers, Reason.HELD_BY_MARGIN)
     step = max(1, int(SCALE_IN_FRACTION * current.workers))
     yield Limit(current.workers - step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
 
 
-def _ceilings(situation: Situation, *, emergency: bool) -> Iterator[Limit]:
+def _ceilings(situation: Situation, wanted: Limit, *, emergency: bool) -> Iterator[Limit]:
     current = situation.current.workers
     if situation.seen.target.unschedulable:
         yield Limit(current, Constraint.UNSCHEDULABLE, Reason.UNSCHEDULABLE)
-    if emergency or situation.memory.operator.override is not None:
+    if emergency or situation.overridden:
         return
     why = in_vain(situation)
     if why is not None and situation.need.workers_bound is not Constraint.WORKFLOW_TASK_LOAD:
         yield Limit(current, Constraint.NO_GAIN, why)
-    if situation.need.workers_bound in BY_LOAD.values():
+    if wanted.constraint in BY_LOAD.values():
         if situation.unproven:
-            yield Limit(current, situation.need.workers_bound, Reason.HELD_BY_FIRST_RATES)
+            yield Limit(current, wanted.constraint, Reason.HELD_BY_FIRST_RATES)
         if situation.within_margin:
-            yield Limit(current, situation.need.workers_bound, Reason.HELD_BY_MARGIN)
+            yield Limit(current, wanted.constraint, Reason.HELD_BY_MARGIN)
     if not _urgent(situation):
-        step = max(current + SCALE_OUT_STEP, SCALE_OUT_FACTOR * current)
-        yield Limit(step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
+        yield Limit(scale_out_step(current), Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
+
+
+def scale_out_step(current: int) -> int:
+    """The count that one step out may go to."""
+    return max(current + SCALE_OUT_STEP, SCALE_OUT_FACTOR * current)
 
 
 def _urgent(situation: Situation) -> bool:
@@ -142,24 +144,3 @@ def busy_workers(situation: Situation) -> int:
         for load in situation.estimate.loads
     )
     return max(counts, default=0)
-
-
-def _held_after_cut(situation: Situation) -> int:
-    """The floor that a cache cut leaves, 0 once latency was inside the objective for a whole window since."""
-    cut = situation.record.cut if situation.record is not None else None
-    if cut is None:
-        return 0
-    good_since = situation.memory.good_since
-    if good_since is not None and situation.now - max(good_since, cut.at) >= HOLD_WINDOW:
-        return 0
-    return max(cut.workers, situation.need.size.workers)
-
-
-def holding(situation: Situation) -> bool:
-    """Whether a cache cut still holds workers."""
-    return _held_after_cut(situation) > 0
-
-
-def good_since(situation: Situation) -> datetime | None:
-    """From when on latency has been inside the objective without a break that anybody saw."""
-    return (situation.memory.good_since or situation.now) if situation.late is False else None

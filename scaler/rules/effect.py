@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from scaler.model.common import TaskType
 from scaler.model.decision import Reason
-from scaler.model.remembered import Push, Remembered, figure
+from scaler.model.remembered import Push, Remembered, figure, whole_second
 from scaler.rules.situation import Situation
 
 EFFECT_TIME = timedelta(seconds=40)
@@ -26,7 +26,7 @@ def pushed(situation: Situation, workers: int) -> Push | None:
     push, done = situation.memory.push, _done(situation)
     if push is not None or done is None or situation.learning or workers <= situation.current.workers:
         return push
-    return Push(at=situation.now, workers_before=situation.current.workers, done_before=figure(done))
+    return Push(at=whole_second(situation.now), workers_before=situation.current.workers, done_before=figure(done))
 
 
 def effect_judged(situation: Situation) -> Remembered:

@@ -85,4 +85,5 @@ def turned(turns: Turns, before: int, after: int, now: datetime) -> Turns:
     up = after > before
     reversed_now = turns.at is not None and up != turns.up and now - turns.at <= REVERSAL_TIME
     faded = level_after(turns.reversals, 0.0, now, REVERSALS_FADE)
-    return Turns(up=up, at=now, reversals=replace(faded, value=figure((faded.value or 0.0) + reversed_now), at=now))
+    at = whole_second(now)
+    return Turns(up=up, at=at, reversals=replace(faded, value=figure((faded.value or 0.0) + reversed_now), at=at))

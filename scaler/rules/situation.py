@@ -10,7 +10,8 @@ from scaler.fleet import Fleet
 from scaler.learn import freshness
 from scaler.learn.arrivals import FIRST_RATES, LEARNING_TIME
 from scaler.model.common import Quality, Size
-from scaler.model.estimate import Estimate
+from scaler.model.decision import Constraint
+from scaler.model.estimate import Estimate, Load
 from scaler.model.observation import Observation, WorkerSeen
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.model.remembered import Remembered
@@ -25,8 +26,9 @@ MARGIN_KEPT, MARGIN_SPARED = 0.25, 2.5
 """A margin is there to be used up: workers are added for the load once less than the first part of it is left, and
 taken away once the load would still have the second above it. With nothing between the count follows every ripple."""
 
-OVERFULL_OBSERVATIONS = 2
-"""After so many in a row that show more cached than the size allows, the size is not honoured."""
+OVERFULL_BEATS = 2
+"""After so many heartbeats in a row in which a worker tells of more cached than the size allows, the size is not
+honoured."""
 
 
 def set_size(seen: Observation) -> Size:
@@ -113,19 +115,30 @@ class Situation:
     @cached_property
     def decides_cache(self) -> bool:
         """Whether the cache size can be set: declared so, and honoured by the workers."""
-        return self.fleet.decides_cache and self.memory.overfull < OVERFULL_OBSERVATIONS
+        return self.fleet.decides_cache and self.memory.overfull < OVERFULL_BEATS
+
+    @cached_property
+    def overridden(self) -> bool:
+        """Whether an operator set the worker count; an override of the cache alone leaves the rules of the count."""
+        override = self.memory.operator.override
+        return override is not None and override.workers is not None
+
+    @cached_property
+    def late_loads(self) -> tuple[Load, ...]:
+        """The loads whose tasks a fresh reading shows to wait longer than the objective."""
+        return tuple(
+            load
+            for load in self.estimate.loads
+            if load.quality is Quality.FRESH
+            and load.observed_wait_seconds > self.fleet.objective_seconds(load.task_type)
+        )
 
     @cached_property
     def late(self) -> bool | None:
-        """Whether tasks wait longer than the objective; None while nothing fresh tells."""
-        loads = self.estimate.loads
-        if any(load.quality is not Quality.FRESH for load in loads):
-            return None
-        return any(
-            max(load.backlog_age_seconds, load.schedule_to_start_seconds or 0.0)
-            > self.fleet.objective_seconds(load.task_type)
-            for load in loads
-        )
+        """Whether tasks wait longer than the objective; None while too little that is fresh tells."""
+        if self.late_loads:
+            return True
+        return False if all(load.quality is Quality.FRESH for load in self.estimate.loads) else None
 
     @cached_property
     def all_fresh(self) -> bool:
@@ -160,7 +173,7 @@ class Situation:
     @cached_property
     def within_margin(self) -> bool:
         """Whether nothing waits, and the present size still bears the load and enough of its margin."""
-        return not self._waits and self._workers_with(MARGIN_KEPT) <= self.current.workers
+        return not self._waits and self._workers_with(MARGIN_KEPT)[0] <= self.current.workers
 
     @cached_property
     def unproven(self) -> bool:
@@ -187,15 +200,15 @@ class Situation:
         return any(load.backlog_tasks for load in self.estimate.loads)
 
     @cached_property
-    def spared_workers(self) -> int:
+    def spared_workers(self) -> tuple[int, Constraint]:
         """Workers that leave more than the margin above the load, so that taking others away need not be undone."""
         return self._workers_with(MARGIN_SPARED)
 
-    def _workers_with(self, margin: float) -> int:
-        return self.search.with_margins(margin).workers_at(self.current.cache)[0]
+    def _workers_with(self, margin: float) -> tuple[int, Constraint]:
+        return self.search.with_margins(margin).workers_at(self.current.cache)
 
-    def workers_at(self, cache: int | None) -> int:
-        """What a cache size needs: fewer cached workflows mean more replays, so more workers."""
+    def workers_at(self, cache: int | None) -> tuple[int, Constraint]:
+        """What a cache size needs, and what asks for it: fewer cached workflows mean more replays, so more workers."""
         if cache == self.need.size.cache:
-            return self.need.size.workers
-        return max(self.search.workers_at(cache)[0], self.fleet.workers.min)
+            return self.need.size.workers, self.need.workers_bound
+        return self.search.count_at(cache)

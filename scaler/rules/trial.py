@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.model.common import Size
-from scaler.model.remembered import Change, Embargo, Remembered, Trial, figure
+from scaler.model.remembered import Change, Embargo, Remembered, Trial, figure, whole_second
+from scaler.rules.scale_in_window import scale_in_window
 from scaler.rules.situation import Situation
 
 SETTLES = timedelta(seconds=45)
@@ -22,18 +23,18 @@ MORE_DEMAND = 1.2
 WORSE_MEMORY = 1.05
 
 
-def harmful(situation: Situation) -> Trial | None:
-    """The change on trial, if it made things worse."""
-    trial = situation.memory.trial
-    if trial is None:
-        return None
+def harmful(situation: Situation) -> tuple[Trial, ...]:
+    """The changes on trial that made things worse."""
     verdicts = {
         Change.SCALE_IN: _made_late,
         Change.CACHE_CUT: _made_late,
         Change.CACHE_RAISE: _outgrew,
     }
-    judge = verdicts.get(trial.change)
-    return trial if judge is not None and judge(trial, situation) else None
+    return tuple(
+        trial
+        for trial in situation.memory.trials
+        if (judge := verdicts.get(trial.change)) is not None and judge(trial, situation)
+    )
 
 
 def unsettled(situation: Situation) -> bool:
@@ -42,8 +43,9 @@ def unsettled(situation: Situation) -> bool:
     A scale-in shows its harm as soon as it settles; steps follow each other for as long as a load falls, and a cache
     can't wait for the end of that. A cache fills slowly, and is watched for the whole time.
     """
-    trial = situation.memory.trial
-    return trial is not None and not (trial.change is Change.SCALE_IN and _settled(trial, situation))
+    return any(
+        trial.change is not Change.SCALE_IN or not _settled(trial, situation) for trial in situation.memory.trials
+    )
 
 
 def _made_late(trial: Trial, situation: Situation) -> bool:
@@ -63,14 +65,27 @@ def _settled(trial: Trial, situation: Situation) -> bool:
     return situation.now - trial.at >= max(SETTLES, timedelta(seconds=3 * situation.estimate.start_seconds))
 
 
-def on_trial(situation: Situation, change: Change, after: Size) -> Trial:
-    """Begin to watch a change; steps in the same direction are one change."""
-    earlier, estimate = situation.memory.trial, situation.estimate
-    before = earlier.before if earlier is not None and earlier.change is change else situation.current
+def on_trial(situation: Situation, memory: Remembered, change: Change, after: Size) -> Remembered:
+    """Memory with a change that is watched from now on, beside one of the other kind."""
+    trial = _begun(situation, change, after)
+    return replace(memory, scale_in=trial) if change is Change.SCALE_IN else replace(memory, trial=trial)
+
+
+def _begun(situation: Situation, change: Change, after: Size) -> Trial:
+    """A trial; steps in the same direction within one scale-in window are one change.
+
+    Of a whole evening of steps only those can be blamed that came just before the harm: to take all of them back took
+    a fleet from 12 workers to the 100 of its busiest hour.
+    """
+    estimate, earlier = situation.estimate, _of_kind(situation.memory, change)
+    before, since = situation.current, situation.now
+    if earlier is not None and situation.now - (earlier.since or earlier.at) <= scale_in_window(situation):
+        before, since = earlier.before, earlier.since or earlier.at
     predicted = estimate.memory.predicted_bytes(after.cache) if after.cache is not None else None
     return Trial(
         change=change,
-        at=situation.now,
+        at=whole_second(situation.now),
+        since=whole_second(since),
         before=before,
         after=after,
         late_before=situation.late is not False,
@@ -79,14 +94,24 @@ def on_trial(situation: Situation, change: Change, after: Size) -> Trial:
     )
 
 
-def judged(memory: Remembered, harm: Trial | None, now: datetime) -> Remembered:
-    """Memory after harm was found or time has cleared the change; embargoes that ran out are gone."""
-    trial = memory.trial
-    if trial is None and not memory.embargoes:
+def _of_kind(memory: Remembered, change: Change) -> Trial | None:
+    return next((trial for trial in memory.trials if trial.change is change), None)
+
+
+def judged(memory: Remembered, harm: tuple[Trial, ...], now: datetime) -> Remembered:
+    """Memory after harm was found or time has cleared a change; embargoes that ran out are gone."""
+    if not memory.trials and not memory.embargoes:
         return memory
     embargoes = tuple(embargo for embargo in memory.embargoes if embargo.until > now)
-    if harm is not None:
-        return replace(memory, trial=None, embargoes=(*embargoes, Embargo(harm.change, now + EMBARGO)))
-    if trial is not None and now - trial.at > JUDGED:
-        trial = None
-    return replace(memory, trial=trial, embargoes=embargoes)
+    new = tuple(Embargo(trial.change, whole_second(now + EMBARGO)) for trial in harm)
+    return replace(
+        memory,
+        trial=_still(memory.trial, harm, now),
+        scale_in=_still(memory.scale_in, harm, now),
+        embargoes=(*embargoes, *new),
+    )
+
+
+def _still(trial: Trial | None, harm: tuple[Trial, ...], now: datetime) -> Trial | None:
+    over = trial is None or trial in harm or now - trial.at > JUDGED
+    return None if over else trial

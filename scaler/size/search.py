@@ -159,12 +159,14 @@ class Search:
         stays = current is not None and bounds.lowest <= current < bounds.highest
         return [bounds.highest, current] if stays else [bounds.highest]
 
+    def count_at(self, cache: int | None) -> tuple[int, Constraint]:
+        """The fewest workers with caches of this size that keep the objectives and every declared floor."""
+        least, scheduled = self._fleet.workers.min, self._estimate.schedule_floor
+        floors = [(least, Constraint.WORKERS_MIN), (scheduled, Constraint.SCHEDULE)]
+        return max([self.workers_at(cache), *floors], key=lambda count: count[0])
+
     def _candidate(self, cache: int | None) -> _Candidate:
-        workers, bound = self.workers_at(cache)
-        floor = max(self._fleet.workers.min, self._estimate.schedule_floor)
-        if floor > workers:
-            by_schedule = self._estimate.schedule_floor >= self._fleet.workers.min and floor > self._fleet.workers.min
-            workers, bound = floor, Constraint.SCHEDULE if by_schedule else Constraint.WORKERS_MIN
+        workers, bound = self.count_at(cache)
         size = Size(workers, cache)
         return _Candidate(size, bound, self._cost(size))
 

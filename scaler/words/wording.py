@@ -23,6 +23,7 @@ MODES: Final[Mapping[Mode, str]] = {
     Mode.NO_SIGNAL: "Nothing is known of its load, so its size is held",
     Mode.UNCONFIRMED: "The target has not confirmed the last change; nothing is taken away until it has",
     Mode.BLOCKED: "It can't be scaled: the target is not this fleet's, or gave no answer",
+    Mode.LATE: "Tasks wait longer than the objective, so workers are added or kept",
     Mode.STEADY: "It follows its load",
     Mode.UNKNOWN: "It is in a mode that only a later version knows",
 }
@@ -87,6 +88,11 @@ CONSTRAINTS: Final[Mapping[Constraint, Because]] = {
         "the cache was cut, and no worker goes before latency has stayed inside the objective for a whole hold window",
         "tasks wait longer than the objective, and the cache is not cut further meanwhile",
         "a hold window with latency inside the objective",
+    ),
+    Constraint.OBJECTIVE_MISSED: Because(
+        "tasks wait longer than the objective, and no worker is taken away while they do",
+        "tasks wait longer than the objective, and a change would cost capacity",
+        "tasks that start within the objective again",
     ),
     Constraint.SCALE_IN_WINDOW: Because(
         "so many were needed a moment ago, and scale-in follows the highest need of its window",
@@ -173,6 +179,16 @@ CONSTRAINTS: Final[Mapping[Constraint, Because]] = {
         "a change now would not pay: it was changed lately, or tasks are late",
         "a limit elsewhere being lifted, or time",
     ),
+    Constraint.UNCONFIRMED: Because(
+        "the target has not confirmed the last change, and nothing is taken away until it has",
+        "the target has not confirmed the last change, and nothing else is changed until it has",
+        "the target's answer, within a few seconds",
+    ),
+    Constraint.STOPPING: Because(
+        "the fleet is being given up",
+        "the fleet is being given up",
+        "nothing: a fleet that was given up has to be applied again",
+    ),
     Constraint.UNKNOWN: Because(
         "of what is said above",
         "of what is said above",
@@ -184,13 +200,17 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.SCALE_OUT_ACTIVITY: "workers were added for activities",
     Reason.SCALE_OUT_WORKFLOW_TASKS: "workers were added for workflow tasks",
     Reason.SCALE_OUT_BACKLOG: "workers were added because tasks are waiting",
-    Reason.SCALE_IN: "workers are taken away, since fewer do",
+    Reason.SCALE_IN: "workers are taken away",
     Reason.CACHE_CUT: "the cache is cut",
     Reason.CACHE_RAISED: "the cache is raised",
     Reason.OOM_KILL: "a worker was killed for its memory",
     Reason.MEMORY_BREACH: "a worker is about to be killed for its memory",
     Reason.AT_CACHE_FLOOR: "the cache is as small as it may be and is not cut further; give the workers more memory",
     Reason.CACHE_FIXED: "the cache can't be set: the fleet declares it fixed, or its workers do not follow it",
+    Reason.CACHE_TO_CUT_BY_HAND: (
+        "memory asks for a smaller cache, which can't be set from here: give the workers a smaller one where they "
+        "start, or more memory"
+    ),
     Reason.POISON_WORKFLOW: "the same workflow was running at several kills; look at it, no size helps against it",
     Reason.HOLD_AFTER_CUT: "no worker goes yet, because the cache was cut",
     Reason.HELD_BY_LEARNING: "no worker goes before the load was watched for a while",
@@ -199,6 +219,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HELD_BY_MARGIN: "the load moves within the margin that is kept above it",
     Reason.HELD_BY_STEP: "the step is bounded; the rest follows",
     Reason.HELD_BY_BUSY_WORKERS: "fewer would do by the load, but the workers are busy",
+    Reason.HELD_BY_MISSED_OBJECTIVE: "no worker goes while tasks wait longer than the objective",
     Reason.HELD_BY_MISSING_SIGNAL: "no worker goes while signals are missing",
     Reason.HELD_BY_ROLLOUT: "no worker goes while others are being replaced",
     Reason.HELD_BY_CRASHES: "no worker goes while workers crash: that is lost capacity, not less load",
@@ -236,6 +257,7 @@ AGAINST: Final[Mapping[Constraint, str]] = {
     Constraint.WORKERS_MAX: "it is above workers.max",
     Constraint.CONNECTIONS: "the downstream bears fewer connections",
     Constraint.HOLD_AFTER_CUT: "no worker goes so soon after a cache cut",
+    Constraint.OBJECTIVE_MISSED: "tasks wait longer than the objective",
     Constraint.SCALE_IN_WINDOW: "more were needed a moment ago",
     Constraint.STEP_LIMIT: "it is too far for one step",
     Constraint.MISSING_SIGNAL: "too little is known",
@@ -253,5 +275,7 @@ AGAINST: Final[Mapping[Constraint, str]] = {
     Constraint.REPLAY_COST: "it would cost more, replays included",
     Constraint.FIXED: "the declaration fixes another",
     Constraint.NO_GAIN: "it would gain nothing",
+    Constraint.UNCONFIRMED: "the target has not confirmed the last change",
+    Constraint.STOPPING: "the fleet is being given up",
     Constraint.UNKNOWN: "for a reason that only a later version knows",
 }

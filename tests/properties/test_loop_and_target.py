@@ -18,7 +18,7 @@ from scaler.model.common import Generation, Quality, TaskType
 from scaler.model.observation import Observation, QueueSeen
 from scaler.model.plan import Plan, Stamp
 from scaler.model.remembered import Operator, Override, Pause
-from scaler.rules.count import HOLD_WINDOW
+from scaler.rules.hold_after_cut import HOLD_WINDOW
 from scaler.state import State
 from tests.support.paper_target import LIMIT_BYTES, Group
 from tests.support.strategies import NOW, OWNER, declared

@@ -22,7 +22,8 @@ from scaler.model.observation import ReplaySeen, WorkerState
 from scaler.model.plan import LONGEST_TICK
 from scaler.model.record import RolloutStep
 from scaler.model.remembered import Change, Embargo, Operator, Override, Pause, Push, Remembered, Stop, Trial
-from scaler.rules.count import HOLD_WINDOW, SCALE_IN_FRACTION
+from scaler.rules.count import SCALE_IN_FRACTION
+from scaler.rules.hold_after_cut import HOLD_WINDOW
 from scaler.rules.situation import EMERGENCY_FRACTION
 from tests.support import plausible
 from tests.support.plausible import SERVICE_SECONDS, TICK, Life, Step, lives
@@ -167,6 +168,19 @@ def bounds_always_hold(step: Step) -> None:
     assert cache is None or cache >= CACHE_FLOOR or cache == step.current.cache
 
 
+def seen_outranks_predicted(step: Step) -> None:
+    """No worker goes while the oldest task that waits is seen to have waited longer than the objective."""
+    override = step.before.operator.override
+    late = any(
+        QUEUE_STATISTICS.quality(queue, step.now) is Quality.FRESH
+        and step.fleet.polls(queue.task_type)
+        and (queue.backlog_age_seconds or 0.0) > step.fleet.objective_seconds(queue.task_type)
+        for queue in step.seen.queues
+    )
+    if late and sized(step) and (override is None or override.workers is None):
+        assert step.wanted.workers >= kept(step)
+
+
 def pause_changes_no_size(step: Step) -> None:
     if step.before.operator.pause is not None:
         assert step.decision.plan.size is None
@@ -202,6 +216,7 @@ RULES: tuple[Rule, ...] = (
     a_rollout_is_not_a_measurement,
     someone_elses_hand_is_respected,
     bounds_always_hold,
+    seen_outranks_predicted,
     pause_changes_no_size,
     an_unconfirmed_plan_is_only_built_on_upwards,
     memory_stays_small_and_ticks_end,

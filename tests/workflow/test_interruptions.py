@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client
 
 from scaler.fleet import TargetKind
-from scaler.rules.count import HOLD_WINDOW
+from scaler.rules.hold_after_cut import HOLD_WINDOW
 from tests.support.paper_target import LIMIT_BYTES, Group
 from tests.support.served_fleets import LONGEST_SECONDS, Served, controller_of
 from tests.support.slow_target import Hang, Moment, SlowTarget

@@ -1,0 +1,74 @@
+"""Names what was decided: the fleet's mode, and every reason that took part. Pure."""
+
+from scaler.model.common import Size
+from scaler.model.decision import Constraint, Decision, Mode, Reason
+from scaler.model.plan import Plan
+from scaler.rules.cache_gate import CacheChoice
+from scaler.rules.count import Count
+from scaler.rules.hold_after_cut import held_after_cut
+from scaler.rules.rollout import Stage
+from scaler.rules.situation import Situation
+
+
+def mode_of(situation: Situation, choice: CacheChoice, stage: Stage) -> Mode:
+    """What a fleet whose size was decided is in."""
+    modes = {
+        Mode.EMERGENCY: choice.emergency,
+        Mode.MEMORY_LIMIT_TOO_SMALL: situation.need.memory_floor,
+        Mode.FOREIGN_HOLD: situation.foreign_hand or situation.memory.foreign_since is not None,
+        Mode.INFEASIBLE: _infeasible(situation),
+        Mode.OVERRIDE: situation.memory.operator.override is not None,
+        Mode.ROLLOUT: stage != Stage(),
+        Mode.NO_SIGNAL: not situation.any_signal,
+        Mode.HOLD_AFTER_CUT: held_after_cut(situation) > 0,
+        Mode.LATE: bool(situation.late_loads),
+    }
+    return next((mode for mode, holds in modes.items() if holds), Mode.STEADY)
+
+
+def decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice: CacheChoice) -> Decision:
+    """The decision with everything that explains it."""
+    return Decision(
+        at=situation.now,
+        plan=plan,
+        mode=mode,
+        size=Size(count.workers, choice.cache),
+        workers_bound=count.bound,
+        cache_bound=choice.bound,
+        reasons=tuple(
+            dict.fromkeys((*_moved(situation, plan, count), *count.reasons, *choice.reasons, *_of_all(situation)))
+        ),
+        predicted=situation.need.predicted,
+        alternatives=situation.need.alternatives,
+    )
+
+
+def _infeasible(situation: Situation) -> bool:
+    return situation.need.size.workers > situation.workers_ceiling and situation.late is True
+
+
+def _moved(situation: Situation, plan: Plan, count: Count) -> tuple[Reason, ...]:
+    """Why the count changes, where the load is what changes it."""
+    current = situation.current.workers
+    if plan.size is None or count.workers == current or count.bound in (Constraint.FOREIGN_HAND, Constraint.OVERRIDE):
+        return ()
+    return (Reason.SCALE_IN if count.workers < current else _scale_out(situation),)
+
+
+def _scale_out(situation: Situation) -> Reason:
+    reasons = {
+        Constraint.BACKLOG: Reason.SCALE_OUT_BACKLOG,
+        Constraint.WORKFLOW_TASK_LOAD: Reason.SCALE_OUT_WORKFLOW_TASKS,
+    }
+    return reasons.get(situation.need.workers_bound, Reason.SCALE_OUT_ACTIVITY)
+
+
+def _of_all(situation: Situation) -> tuple[Reason, ...]:
+    """Reasons that hold whatever was decided."""
+    reasons = {
+        Reason.OVERRIDDEN: situation.memory.operator.override is not None,
+        Reason.BOUNDS_INFEASIBLE: _infeasible(situation),
+        Reason.UNREAD_LOAD: any(load.unread for load in situation.estimate.loads),
+        Reason.MEMORY_LIMIT_UNKNOWN: situation.estimate.memory.limit_bytes is None,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
