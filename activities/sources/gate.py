@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.server_time import ServerTime
 from activities.sources.budget import Budget
 
 Answer = TypeVar("Answer")
@@ -33,8 +34,9 @@ class Gate:
     histories apart, and more than other calls; a refusal of those says nothing of the others.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, clock: ServerTime | None = None) -> None:
         self.budget = budget
+        self.clock = clock or ServerTime()
         self._server = _BackOff("the server")
         self._sampling = _BackOff("sampling")
 

@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from activities.sources.gate import Gate
 from activities.sources.paced import Kept, Paced
+from activities.sources.skews import Skews
 
 SHORTEST_INTERVAL = timedelta(seconds=2)
 LIST_AGE = timedelta(minutes=5)
@@ -44,7 +45,7 @@ class SlotsSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """The newest heartbeat of one Worker object."""
+    """The newest heartbeat of one Worker object; its times are the server's, as far as they can be told."""
 
     instance_key: str
     identity: str
@@ -96,13 +97,14 @@ class HeartbeatSource:
         self._gate = gate
         self._paced = Paced(self._fetch, self._interval_seconds, batch=QUEUES_PER_CALL)
         self._counts: dict[str, tuple[_CacheCount, _CacheCount]] = {}
+        self._skews = Skews()
 
     async def read(self, key: WorkerQueue) -> Kept[Beats]:
         """The newest fresh heartbeats of a queue's workers; what was read before ages meanwhile."""
         kept = await self._paced.read(key)
         if kept.value is None:
             return Kept((), kept.fault or "not read yet")
-        now = datetime.now(UTC)
+        now = self._gate.clock.now()
         return Kept(tuple(beat for beat in kept.value if beat.fresh(now)), kept.fault)
 
     def _interval_seconds(self, beats: Beats | None) -> float:
@@ -123,7 +125,7 @@ class HeartbeatSource:
         return {key: tuple(beats) for key, beats in found.items()}
 
     async def _list(self, namespace: str, queues: set[str]) -> list[Heartbeat]:
-        now = datetime.now(UTC)
+        now = self._gate.clock.now()
         since = (now - LIST_AGE).isoformat().replace("+00:00", "Z")
         of_queues = " OR ".join(_of_queue(queue) for queue in sorted(queues))
         query = f"WorkerStatus = 'Running' AND HeartbeatTime > '{since}' AND ({of_queues})"
@@ -155,17 +157,20 @@ class HeartbeatSource:
         interval = _interval_seconds(beat, at, started_at)
         if interval is None:
             return None
+        host = beat.host_info.host_name
+        self._skews.heard(host, beat.worker_instance_key, at, self._gate.clock.now())
+        skew = self._skews.correction(host)
         polls_workflows = _polls(beat.workflow_poller_info, beat.workflow_task_slots_info)
         polls_activities = _polls(beat.activity_poller_info, beat.activity_task_slots_info)
         hits, misses = self._cache_rates(beat, at) if polls_workflows else (None, None)
         return Heartbeat(
             instance_key=beat.worker_instance_key,
             identity=beat.worker_identity,
-            host_name=beat.host_info.host_name,
+            host_name=host,
             process_id=int(beat.host_info.process_id) if beat.host_info.process_id.isdigit() else None,
             queue=beat.task_queue,
-            at=at,
-            started_at=started_at,
+            at=at + skew,
+            started_at=started_at + skew,
             interval_seconds=interval,
             workflow=_slots(beat.workflow_task_slots_info, interval) if polls_workflows else None,
             activity=_slots(beat.activity_task_slots_info, interval) if polls_activities else None,
@@ -189,6 +194,7 @@ class HeartbeatSource:
 
     def _forget(self, now: datetime) -> None:
         self._counts = {key: counts for key, counts in self._counts.items() if counts[1].at > now - 2 * LIST_AGE}
+        self._skews.forget(now)
 
 
 def _slots(info: WorkerSlotsInfo, interval_seconds: float) -> SlotsSeen:

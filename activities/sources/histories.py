@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import fmean
 
 from temporalio.api.common.v1 import WorkflowExecution
@@ -120,7 +120,7 @@ class HistorySource:
         """What is known now; looks for news in the background where that is due."""
         if fleet.signals.histories is not Switch.ON:
             return HistoryReading()
-        now = datetime.now(UTC)
+        now = self._gate.clock.now()
         queues = fleet.signals.history_queues or tuple(queue.name for queue in fleet.task_queues)
         samples = [self._refreshed(namespace, queue, now) for queue in queues]
         times = (
@@ -170,7 +170,7 @@ class HistorySource:
             async with self._turns:
                 for run in await self._runs(*key):
                     read = await self._tail(key[0], run, samples.known_until(run.run_id))
-                    samples.add(run.run_id, read, datetime.now(UTC))
+                    samples.add(run.run_id, read, self._gate.clock.now())
             samples.fault = None
         except SourceUnavailable as error:
             samples.fault = Fault(f"histories of {key[1]}", str(error))
@@ -178,12 +178,12 @@ class HistorySource:
             logging.getLogger(__name__).exception("Sampling histories of %s failed", key[1])
             samples.fault = Fault(f"histories of {key[1]}", f"{type(error).__name__} in the controller; see its log")
         finally:
-            samples.forget(datetime.now(UTC))
+            samples.forget(self._gate.clock.now())
             del self._sampling[key]
 
     async def _runs(self, namespace: str, queue: str) -> list[WorkflowExecution]:
         """A few runs of different kinds: just closed ones, the newest, and any that began before a random time."""
-        now = datetime.now(UTC)
+        now = self._gate.clock.now()
         found: dict[str, WorkflowExecution] = {}
         before = now - timedelta(seconds=self._random.expovariate(1 / SERVICE_WINDOW.total_seconds()))
         for query, share in _QUERIES.items():

@@ -86,7 +86,7 @@ class QueueSource:
             report_stats=True,
         )
         answer = await self._gate.call(self._service.describe_task_queue, request)
-        return self._reading(key, answer, datetime.now(UTC))
+        return self._reading(key, answer, self._gate.clock.now())
 
     def _reading(self, key: QueueKey, answer: DescribeTaskQueueResponse, now: datetime) -> QueueReading:
         polls = sorted((poller.last_access_time.ToDatetime(UTC), poller.identity) for poller in answer.pollers)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from temporalio.client import Client
 
+from activities.server_time import ServerTime
+from activities.sources.contract import Signals, Suspects
 from activities.sources.gate import Gate
 from activities.sources.heartbeats import Heartbeat, HeartbeatSource, WorkerQueue
 from activities.sources.histories import HistorySource
@@ -15,27 +16,7 @@ from activities.sources.suspects import SuspectSource
 from scaler.fleet import Fleet
 from scaler.learn.freshness import QUEUE_STATISTICS
 from scaler.model.common import TaskType
-from scaler.model.observation import Fault, QueueSeen, ReplaySeen, TaskTimesSeen, WorkerExit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signals:
-    """What the sources know of a fleet's queues now; each reading has its own time."""
-
-    queues: tuple[QueueSeen, ...] = ()
-    pollers: Mapping[str, datetime] = field(default_factory=dict)  # identities, and when they last began to poll
-    heartbeats: tuple[Heartbeat, ...] = ()
-    task_times: tuple[TaskTimesSeen, ...] = ()
-    replay: ReplaySeen = field(default_factory=ReplaySeen)
-    faults: tuple[Fault, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Suspects:
-    """Workflows that kill workers, as far as that could be found out."""
-
-    workflow_ids: tuple[str, ...] = ()
-    faults: tuple[Fault, ...] = ()
+from scaler.model.observation import Fault, WorkerExit
 
 
 class ConnectionSignals:
@@ -43,6 +24,7 @@ class ConnectionSignals:
 
     def __init__(self, client: Client, gate: Gate) -> None:
         self.namespace = client.namespace
+        self.clock = gate.clock
         self._queues = QueueSource(client, gate)
         self._heartbeats = HeartbeatSource(client, gate)
         self._histories = HistorySource(client, gate)
@@ -99,6 +81,8 @@ class SignalSource:
 
     def __init__(self, connections: Mapping[str | None, ConnectionSignals]) -> None:
         self._connections = connections
+        own = connections.get(None)
+        self.clock = own.clock if own is not None else ServerTime()
 
     async def read(self, fleet: Fleet) -> Signals:
         """All that is known of the fleet's queues; what could not be read is missing, with a fault that says why."""

@@ -80,7 +80,7 @@ class SuspectSource:
         if len(kills) < FEWEST_FAILURES - 1:
             self._queues.pop(key, None)
             return (), None
-        known, now = self._queues.setdefault(key, _Queue()), datetime.now(UTC)
+        known, now = self._queues.setdefault(key, _Queue()), self._gate.clock.now()
         if key not in self._reading and (known.read_at is None or now - known.read_at >= INTERVAL):
             known.read_at = now
             self._reading[key] = asyncio.create_task(self._refresh(key, known))
@@ -118,7 +118,7 @@ class SuspectSource:
         failures, earlier = answer.pending_workflow_task.attempt - 1, known.unfinished.get(run.run_id)
         if earlier is not None:
             return replace(earlier, failures=failures)
-        now, began = datetime.now(UTC), await self._first_attempt(namespace, run)
+        now, began = self._gate.clock.now(), await self._first_attempt(namespace, run)
         if began is not None and now - began <= EXITS_REACH_BACK:
             return _Unfinished(run.workflow_id, began, 0, failures)
         return _Unfinished(run.workflow_id, now, failures, failures)

@@ -17,7 +17,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.check_target import TargetChecker
-from activities.reconcile import Reconciler
+from activities.observing import LONGEST_LOOK_SECONDS
+from activities.reconcile import LONGEST_STEP_SECONDS, Reconciler
+from activities.server_time import ServerTime
 from activities.sources.budget import Budget
 from activities.sources.gate import Gate
 from activities.sources.signals import ConnectionSignals, SignalSource
@@ -36,8 +38,9 @@ hands their ticks out one after another."""
 NEW_WORKFLOWS_SHARE = 0.5
 """Of workflow polls: after a restart all fleets come as new ones."""
 
-LEAVING = timedelta(seconds=10)
-"""How long watches have to return what they saw when the controller is asked to go."""
+LEAVING = timedelta(seconds=LONGEST_STEP_SECONDS + LONGEST_LOOK_SECONDS + 2)
+"""How long ticks have to return what they saw when the controller is asked to go. Watches do so at once; a step that is
+under way is never left half done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +60,7 @@ class Parts:
 
 async def serve(parts: Parts, until: asyncio.Event) -> None:
     """Serve fleets until the event; their workers are left serving."""
-    reconciler = Reconciler(parts.targets, parts.signals)
+    reconciler = Reconciler(parts.targets, parts.signals, parts.signals.clock)
     checker = TargetChecker(parts.client, parts.targets, parts.task_queue)
     activities: list[Callable[..., Any]] = [reconciler.reconcile, checker.check_target]
     common = Worker(
@@ -94,10 +97,12 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
         await asyncio.gather(common.shutdown(), of_this_host.shutdown())
 
 
-def signal_source(clients: Mapping[str | None, Client], calls_per_second: float) -> SignalSource:
-    """Sources for each named connection; None is the controller's own. All live within one budget."""
-    budget = Budget(calls_per_second)
-    return SignalSource({name: ConnectionSignals(client, Gate(budget)) for name, client in clients.items()})
+def signal_source(
+    clients: Mapping[str | None, Client], calls_per_second: float, clock: ServerTime | None = None
+) -> SignalSource:
+    """Sources for each named connection; None is the controller's own. All live within one budget and one time."""
+    budget, clock = Budget(calls_per_second), clock or ServerTime()
+    return SignalSource({name: ConnectionSignals(client, Gate(budget, clock)) for name, client in clients.items()})
 
 
 class OwnerLiveness:

@@ -19,6 +19,10 @@ class Moment(Enum):
     AFTER_ACT = auto()
 
 
+class ControllerDied(BaseException):
+    """Nothing of the controller goes on after this, whatever it guards itself against."""
+
+
 @dataclass
 class Hang:
     """One step that hangs until it may go on; with `dies` it never does what was left of it."""
@@ -56,12 +60,12 @@ class SlowTarget(PaperTarget):
         if hang.moment is Moment.BEFORE_RECORD:
             await self._wait(hang)
         if hang.dies and hang.moment is Moment.BEFORE_RECORD:
-            raise asyncio.CancelledError
+            raise ControllerDied
         written = group.write(plan, stamp, datetime.now(UTC))
         if hang.moment is Moment.BEFORE_ACT:
             await self._wait(hang)
         if hang.dies and hang.moment is Moment.BEFORE_ACT:
-            raise asyncio.CancelledError
+            raise ControllerDied
         if group.record == written.applied.record:  # a target's own check: nobody wrote in between
             group.act(plan)
         if hang.moment is Moment.AFTER_ACT:

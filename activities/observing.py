@@ -1,0 +1,102 @@
+"""Puts one observation together from what targets and sources tell; what can't be had is missing, with a fault."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from activities.fault_wall import FaultWall, Told
+from activities.joining import join, rows_kept, totals, workflow_cores
+from activities.recollection import Recollections, Sighting
+from activities.requests import Reconcile
+from activities.schedule import schedule_at
+from activities.server_time import ServerTime
+from activities.sources.contract import Signals, Source, Suspects
+from activities.targets.contract import StepTaken, Target, TargetLook, TargetUnreachable
+from activities.tick import Attempt
+from scaler.fleet import Fleet, TargetKind
+from scaler.learn.freshness import HEARTBEAT
+from scaler.model.observation import Fault, Observation, ScheduleSeen, TargetSeen, WorkerExit, WorkerSeen, WorkerTotals
+
+LONGEST_LOOK_SECONDS = 8.0
+"""Together with the longest step it fits into the attempt of a short look, which is the shortest there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workers:
+    """A fleet's workers as they are told of in an observation."""
+
+    rows: tuple[WorkerSeen, ...] = ()
+    totals: tuple[WorkerTotals, ...] = ()
+    exits: tuple[WorkerExit, ...] = ()
+    strangers: tuple[str, ...] = ()
+    cores: float | None = None
+
+
+_NO_LOOK = TargetLook(target=TargetSeen())
+
+
+class Observer:
+    """Looks at fleets for all ticks of one controller."""
+
+    def __init__(self, targets: Mapping[TargetKind, Target], signals: Source, clock: ServerTime) -> None:
+        self._targets = targets
+        self._signals = signals
+        self._clock = clock
+        self._recollections = Recollections()
+        self._wall = FaultWall(TargetUnreachable)
+
+    async def observe(self, request: Reconcile, taken: StepTaken, attempt: Attempt) -> Observation:
+        """All that is known of the fleet now."""
+        fleet, seconds = request.fleet, attempt.seconds_to_ask(LONGEST_LOOK_SECONDS)
+        look, read = await asyncio.gather(
+            self._wall.told("target", lambda: self._look(fleet), _NO_LOOK, seconds),
+            self._wall.told("temporal", lambda: self._signals.read(fleet), Signals(), seconds),
+        )
+        signals, now = read.value, self._clock.now()
+        workers = self._wall.worked_out("workers", lambda: self._workers(request, look.value, signals, now), None)
+        found = look.value if workers.value is not None else _NO_LOOK
+        told = workers.value or _Workers()
+        suspects = self._suspects(fleet, found.exits)
+        windows = self._wall.worked_out("schedule", lambda: schedule_at(fleet.schedule, now), ScheduleSeen())
+        return Observation(
+            observed_at=now,
+            found=taken.found,
+            applied=taken.applied,
+            target=found.target,
+            queues=signals.queues,
+            task_times=signals.task_times,
+            replay=signals.replay,
+            workers=told.rows,
+            totals=told.totals,
+            exits=told.exits,
+            strangers=told.strangers,
+            suspects=suspects.value.workflow_ids,
+            workflow_cores=told.cores,
+            schedule=windows.value,
+            faults=_all_faults(look, read, workers, suspects, windows) + signals.faults + suspects.value.faults,
+        )
+
+    async def _look(self, fleet: Fleet) -> TargetLook:
+        target = self._targets.get(fleet.target.kind)
+        return _NO_LOOK if target is None else await target.look(fleet)
+
+    def _workers(self, request: Reconcile, look: TargetLook, signals: Signals, now: datetime) -> _Workers:
+        joined = join(look, signals.heartbeats, now)
+        sighting = Sighting(look, joined, signals.pollers, now)
+        recalled = self._recollections.recall(request.stamp.owner, sighting)
+        return _Workers(
+            rows=rows_kept(joined.workers),
+            totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
+            exits=recalled.exits(look.exits),
+            strangers=recalled.strangers(sighting),
+            cores=workflow_cores(signals.heartbeats),
+        )
+
+    def _suspects(self, fleet: Fleet, exits: tuple[WorkerExit, ...]) -> Told[Suspects]:
+        return self._wall.worked_out("suspects", lambda: self._signals.suspects(fleet, exits), Suspects())
+
+
+def _all_faults(*told: Told[Any]) -> tuple[Fault, ...]:
+    return tuple(fault for each in told for fault in each.faults)
