@@ -85,7 +85,7 @@ class TemporalPlace(_Declared):
 class TaskQueue(_Declared):
     """A task queue that the workers poll."""
 
-    name: str
+    name: str = Field(description="Its name, as the workers are given it.")
     types: tuple[Annotated[TaskType, Known()], ...] = Field(
         (TaskType.WORKFLOW, TaskType.ACTIVITY), description="What these workers poll it for."
     )
@@ -98,15 +98,21 @@ class TaskQueue(_Declared):
 class Slots(_Declared):
     """How many tasks one worker runs at a time; for workers that don't report it (no heartbeats, tuned slots)."""
 
-    workflow: Annotated[int, Bound(ge=1)] | None = None
-    activity: Annotated[int, Bound(ge=1)] | None = None
+    workflow: Annotated[int, Bound(ge=1)] | None = Field(
+        None, description="Workflow tasks; default: what heartbeats tell, else 100."
+    )
+    activity: Annotated[int, Bound(ge=1)] | None = Field(
+        None, description="Activities; default: what heartbeats tell, else 100."
+    )
 
 
 class Workers(_Declared):
     """Bounds of the worker count, and what is known of one worker."""
 
-    min: Annotated[int, Bound(ge=0)]
-    max: Annotated[int, Bound(ge=1, le=10_000)]
+    min: Annotated[int, Bound(ge=0)] = Field(
+        description="Never fewer; 0 lets an idle fleet go to zero, and its next task pays for a start."
+    )
+    max: Annotated[int, Bound(ge=1, le=10_000)] = Field(description="Never more, but for the surge of a rollout.")
     reserve: Annotated[int, Bound(ge=0)] = Field(0, description="Workers kept free above what the load needs.")
     slots: Slots = Slots()
     caches: Annotated[int, Bound(ge=1)] | None = Field(
@@ -120,21 +126,27 @@ class Workers(_Declared):
 class ConfigMapKey(_Declared):
     """The ConfigMap entry that holds the cache size."""
 
-    name: str
-    key: str
+    name: str = Field(description="Name of the ConfigMap.")
+    key: str = Field(description="The key in it.")
 
 
 class Cache(_Declared):
     """Bounds of the workflow cache size, counted per cache, and how it reaches the workers."""
 
-    min: Annotated[int, Bound(ge=CACHE_FLOOR)] = CACHE_FLOOR
-    max: Annotated[int, Bound(ge=CACHE_FLOOR, le=1_000_000)] = 10_000
-    delivery: Annotated[Delivery, Known()] = Delivery.ENVIRONMENT
-    variable: Annotated[str, Bound(pattern=r"[A-Za-z_][A-Za-z0-9_]*", words="the name of an environment variable")] = (
-        DEFAULT_CACHE_VARIABLE
+    min: Annotated[int, Bound(ge=CACHE_FLOOR)] = Field(
+        CACHE_FLOOR, description="Never smaller, unless memory demands it; below 10 an SDK hardly runs workflow tasks."
     )
-    path: str | None = None
-    configmap: ConfigMapKey | None = None
+    max: Annotated[int, Bound(ge=CACHE_FLOOR, le=1_000_000)] = Field(10_000, description="Never larger.")
+    delivery: Annotated[Delivery, Known()] = Field(
+        Delivery.ENVIRONMENT,
+        description="How the size reaches a worker: a variable, read when it starts; a file or a ConfigMap that it "
+        "watches; or not at all (fixed), and the cache is left alone.",
+    )
+    variable: Annotated[str, Bound(pattern=r"[A-Za-z_][A-Za-z0-9_]*", words="the name of an environment variable")] = (
+        Field(DEFAULT_CACHE_VARIABLE, description="The environment variable, with delivery: environment.")
+    )
+    path: str | None = Field(None, description="The file, with delivery: file.")
+    configmap: ConfigMapKey | None = Field(None, description="The entry, with delivery: configmap.")
 
 
 class MemoryBound(_Declared):
@@ -147,22 +159,28 @@ class MemoryBound(_Declared):
 class Objective(_Declared):
     """How long a task may wait between being scheduled and being started, at a percentile of all tasks."""
 
-    percentile: Annotated[float, Bound(ge=1, le=99.9)] = 95.0
-    workflow_task: Annotated[Duration, Bound(gt=0)] = timedelta(milliseconds=200)
-    activity: Annotated[Duration, Bound(gt=0)] = timedelta(seconds=1)
+    percentile: Annotated[float, Bound(ge=1, le=99.9)] = Field(95.0, description="So many tasks of a hundred.")
+    workflow_task: Annotated[Duration, Bound(gt=0)] = Field(
+        timedelta(milliseconds=200), description="For workflow tasks of each queue that is polled for them."
+    )
+    activity: Annotated[Duration, Bound(gt=0)] = Field(
+        timedelta(seconds=1), description="For activities of each queue that is polled for them."
+    )
 
 
 class ConnectionLimit(_Declared):
     """What a downstream bears: workers × `per_worker` stays at or below `connections`."""
 
-    connections: Annotated[int, Bound(ge=1)]
-    per_worker: Annotated[int, Bound(ge=1)]
+    connections: Annotated[int, Bound(ge=1)] = Field(description="What it bears in all.")
+    per_worker: Annotated[int, Bound(ge=1)] = Field(description="What one worker takes of it.")
 
 
 class Signals(_Declared):
     """Which sources are read."""
 
-    histories: Annotated[Switch, BeforeValidator(_switch), Known()] = Switch.ON
+    histories: Annotated[Switch, BeforeValidator(_switch), Known()] = Field(
+        Switch.ON, description="Whether times of tasks are sampled from workflow histories; payloads are never read."
+    )
     history_queues: tuple[str, ...] = Field(
         (),
         description="Workflow queues whose histories show this fleet's activities; default: its own queues.",
@@ -193,28 +211,26 @@ class ScheduleWindow(_Declared):
 
     days: tuple[
         Annotated[str, Bound(pattern="mon|tue|wed|thu|fri|sat|sun", words="mon, tue, wed, thu, fri, sat or sun")], ...
-    ] = (
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-        "sun",
+    ] = Field(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), description="Days on which it begins.")
+    start: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d", words=CLOCK_WORDS)] = Field(
+        description="When it begins."
     )
-    start: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d", words=CLOCK_WORDS)]
-    end: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d", words=CLOCK_WORDS)]
-    zone: str = "UTC"
-    min: Annotated[int, Bound(ge=0)]
+    end: Annotated[str, Bound(pattern=r"([01]\d|2[0-3]):[0-5]\d", words=CLOCK_WORDS)] = Field(
+        description="When it ends; on the next day where that is not after its start."
+    )
+    zone: str = Field("UTC", description="A time zone such as Europe/Paris.")
+    min: Annotated[int, Bound(ge=0)] = Field(description="Never fewer workers within the window.")
 
 
 class Fleet(_Declared):
     """A set of identical workers behind one scale target that polls one or more task queues."""
 
-    name: Annotated[str, Bound(pattern=NAME_PATTERN, words=NAME_WORDS)]
+    name: Annotated[str, Bound(pattern=NAME_PATTERN, words=NAME_WORDS)] = Field(
+        description="Names its workflow too, worker-scaler/<name>; fixed for life, like target and temporal."
+    )
     target: Target
     temporal: TemporalPlace = TemporalPlace()
-    task_queues: tuple[TaskQueue, ...]
+    task_queues: tuple[TaskQueue, ...] = Field(description="What its workers poll; at least one.")
     workers: Workers
     cache: Cache = Cache()
     memory: MemoryBound = MemoryBound()
@@ -222,7 +238,7 @@ class Fleet(_Declared):
     limits: ConnectionLimit | None = None
     signals: Signals = Signals()
     behaviour: Behaviour = Behaviour()
-    schedule: tuple[ScheduleWindow, ...] = ()
+    schedule: tuple[ScheduleWindow, ...] = Field((), description="Windows in which more workers are kept.")
 
     def polls(self, task_type: TaskType) -> bool:
         """Whether these workers take tasks of this type from any queue."""

@@ -44,7 +44,9 @@ class LocalTargetConfiguration(_Configured):
 class Targets(_Configured):
     """The allow-list: targets that are not here are refused before any call."""
 
-    local: dict[str, LocalTargetConfiguration] = Field(default_factory=dict)
+    local: dict[str, LocalTargetConfiguration] = Field(
+        default_factory=dict, description="Groups of processes on this host, by the name that fleets call them."
+    )
 
 
 class ConnectionConfiguration(_Configured):
@@ -59,7 +61,9 @@ class Configuration(_Configured):
     """What a controller may touch, and how it reaches it."""
 
     targets: Targets = Targets()
-    connections: dict[str, ConnectionConfiguration] = Field(default_factory=dict)
+    connections: dict[str, ConnectionConfiguration] = Field(
+        default_factory=dict, description="Other Temporal servers, by the name that fleets call them."
+    )
     calls_per_second: Annotated[float, Bound(gt=0, le=1000)] = Field(
         50.0, description="Calls a second that this controller may make to a Temporal server, for all fleets together."
     )
