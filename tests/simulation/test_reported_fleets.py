@@ -17,9 +17,9 @@ def test_a_schedule_window_holds_its_count_without_a_change_and_is_left_in_steps
     )
     fleet = {
         **_activities("foo", least=0, most=56),
-        "schedule": [{"start": "03:00", "end": "15:00", "min": 45}],
+        "schedule": [{"start": "03:00", "end": "12:30", "min": 45}],
     }
-    lab = Lab.of(fleet, [queue], 50, Sight(floor=lambda second: 45 if second < 1800 else 0)).run(3000)
+    lab = Lab.of(fleet, [queue], 50).run(3000)
 
     assert lab.moves_between(600, 1800) == []
     assert lab.desired < 12
@@ -40,7 +40,7 @@ def test_a_crash_loop_by_replays_is_waited_out() -> None:
             if served and worker.drain_by is None:
                 world.crash(worker, 10)
 
-    lab = Lab.of(fleet, [workflow_tasks, activities], 6, Sight(workflow_cores=1.0), cache=200, each=crash_loop).run(
+    lab = Lab.of(fleet, [workflow_tasks, activities], 6, Sight(sdk="temporal-python"), cache=200, each=crash_loop).run(
         2400
     )
 

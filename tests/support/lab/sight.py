@@ -1,22 +1,12 @@
-"""What the product is told of a lab world, as of a real server: rates over 30 s, heartbeats, sampled waits."""
+"""What is told of a lab world, as a real server and platform tell it: rates over 30 s, heartbeats, sampled waits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from activities.joining import totals
-from activities.targets.contract import StepTaken
-from scaler.learn.freshness import HEARTBEAT
-from scaler.model.common import Quality, TaskType
-from scaler.model.observation import (
-    Observation,
-    QueueSeen,
-    ReplaySeen,
-    ScheduleSeen,
-    TargetSeen,
-    TaskTimesSeen,
-    WorkerSeen,
-)
-from tests.support.lab.world import RATES_OVER_SECONDS, LabWorker, LabWorld, Queue, at
+from scaler.model.common import TaskType
+from scaler.simulation.told import Exit, Replay, Slots, Target, TaskTimes, Told, Worker, WorkerObject
+from scaler.simulation.told import Queue as Statistics
+from tests.support.lab.world import RATES_OVER_SECONDS, LabWorker, LabWorld, Queue
 
 FEWEST_WAITS, MOST_SAMPLES = 5, 200
 EXITS_TOLD_SECONDS = 600
@@ -28,71 +18,64 @@ class Sight:
 
     limit_bytes: int | None = 2**30
     histories: bool = True
-    workflow_cores: float | None = None
-    floor: Callable[[float], int] = lambda _: 0
-    replay: Callable[[float], ReplaySeen] = lambda _: ReplaySeen()
+    sdk: str = ""
+    replay: Callable[[float], Replay] = lambda _: Replay()
 
 
-def observed(world: LabWorld, sight: Sight, taken: StepTaken, desired: int) -> Observation:
-    """One observation at the world's present second."""
-    now = at(world.second)
-    world.exits = [each for each in world.exits if (now - each.at).total_seconds() < EXITS_TOLD_SECONDS]
-    rows = tuple(_row(world, worker) for worker in world.workers)
-    times = [_times(world, queue) for queue in world.queues] if sight.histories else []
-    return Observation(
-        observed_at=now,
-        found=taken.found,
-        applied=taken.applied,
-        target=TargetSeen(
-            at=now, quality=Quality.FRESH, desired=desired, cache=world.cache, memory_limit_bytes=sight.limit_bytes
-        ),
-        queues=tuple(_statistics(world, queue) for queue in world.queues),
+def told(world: LabWorld, sight: Sight, desired: int) -> Told:
+    """All that is known at the world's present second."""
+    world.exits = [each for each in world.exits if (world.now - each.at).total_seconds() < EXITS_TOLD_SECONDS]
+    declared = [queue for queue in world.queues if _declares(world, queue)]
+    times = [_times(world, queue) for queue in declared] if sight.histories else []
+    return Told(
+        target=Target(desired=desired, cache=world.cache, memory_limit_bytes=sight.limit_bytes),
+        workers=tuple(_worker(world, worker, sight.sdk) for worker in world.workers),
+        queues=tuple(_statistics(world, queue) for queue in declared),
         task_times=tuple(each for each in times if each is not None),
         replay=sight.replay(world.second),
-        workers=rows,
-        totals=totals(rows, HEARTBEAT.fresh.total_seconds()),
-        exits=tuple(world.exits),
-        workflow_cores=sight.workflow_cores,
-        schedule=ScheduleSeen(floor=sight.floor(world.second)),
+        exits=tuple(
+            Exit(worker=each.worker, reason=each.reason.value, at=each.at, cache=each.cache) for each in world.exits
+        ),
     )
 
 
-def _statistics(world: LabWorld, queue: Queue) -> QueueSeen:
-    return QueueSeen(
-        at=at(world.second),
-        quality=Quality.FRESH,
-        queue=queue.name,
-        task_type=queue.task_type,
-        backlog_tasks=len(queue.waiting),
+def _declares(world: LabWorld, queue: Queue) -> bool:
+    return any(queue.name == each.name and queue.task_type in each.types for each in world.fleet.task_queues)
+
+
+def _statistics(world: LabWorld, queue: Queue) -> Statistics:
+    return Statistics(
+        name=queue.name,
+        type=queue.task_type.value,
+        backlog_tasks=queue.fleets * len(queue.waiting),
         backlog_age_seconds=world.second - queue.waiting[0] if queue.waiting else 0.0,
-        arrivals_per_second=len(queue.added) / RATES_OVER_SECONDS,
-        dispatches_per_second=len(queue.dispatched) / RATES_OVER_SECONDS,
+        arrivals_per_second=queue.fleets * len(queue.added) / RATES_OVER_SECONDS,
+        dispatches_per_second=queue.fleets * len(queue.dispatched) / RATES_OVER_SECONDS,
         rate_limited=queue.limited,
     )
 
 
-def _times(world: LabWorld, queue: Queue) -> TaskTimesSeen | None:
+def _times(world: LabWorld, queue: Queue) -> TaskTimes | None:
     if not queue.served:
         return None
-    ran, waits = [seconds for _, seconds in queue.served], sorted(waited for _, waited in queue.waits)
-    mean = sum(ran) / len(ran)
+    waits, count = sorted(waited for _, waited in queue.waits), len(queue.served)
+    mean = queue.ran_seconds / count
     rank = min(int(world.fleet.objective.percentile / 100 * len(waits)), len(waits) - 1)
-    return TaskTimesSeen(
-        at=at(world.second),
-        quality=Quality.FRESH,
+    return TaskTimes(
         queue=queue.name,
-        task_type=queue.task_type,
-        samples=min(len(ran), MOST_SAMPLES),
+        type=queue.task_type.value,
+        samples=min(count, MOST_SAMPLES),
         service_mean_seconds=mean,
-        service_scv=sum((each - mean) ** 2 for each in ran) / len(ran) / mean**2 if mean else 1.0,
+        service_scv=max(queue.ran_squared / count / mean**2 - 1, 0.0) if mean else 1.0,
         schedule_to_start_seconds=waits[rank] if len(waits) >= FEWEST_WAITS else None,
     )
 
 
-def _row(world: LabWorld, worker: LabWorker) -> WorkerSeen:
-    row = WorkerSeen(
+def _worker(world: LabWorld, worker: LabWorker, sdk: str) -> Worker:
+    names = dict.fromkeys(queue.name for queue in world.queues) if worker.beat is not None else ()
+    return Worker(
         name=worker.name,
-        state=worker.state(world.second),
+        state=worker.state(world.second).value,
         age_seconds=world.second - worker.born,
         cache=worker.cache,
         restarts=worker.restarts,
@@ -100,26 +83,30 @@ def _row(world: LabWorld, worker: LabWorker) -> WorkerSeen:
         memory_bytes=worker.memory_bytes,
         memory_peak_bytes=worker.memory_bytes,
         memory_age_seconds=1.0,
+        objects=tuple(_object(world, worker, name, sdk) for name in names),
     )
-    if worker.beat is None:
-        return row
-    activities, workflows = _slots(world, TaskType.ACTIVITY), _slots(world, TaskType.WORKFLOW)
-    done = worker.beat.done_per_second
-    return replace(
-        row,
-        heartbeat_age_seconds=world.second - worker.beat.second,
-        caches=1 if workflows else 0,
-        cached=(worker.cache or 0) // 2 if workflows else 0,
-        workflow_slots=workflows,
-        workflow_slots_used=worker.beat.workflow_slots_used,
-        activity_slots=activities,
-        activity_slots_used=worker.beat.activity_slots_used,
-        workflow_tasks_per_second=done if workflows else 0.0,
-        activities_per_second=done if activities else 0.0,
+
+
+def _object(world: LabWorld, worker: LabWorker, name: str, sdk: str) -> WorkerObject:
+    """The Worker object for one queue, whatever it polls it for."""
+    assert worker.beat is not None
+    polled = {queue.task_type: queue for queue in world.queues if queue.name == name}
+    slots = {
+        task_type: Slots(
+            used=worker.beat.used.get(queue.key, 0),
+            total=queue.slots,
+            done_per_second=worker.beat.done_per_second.get(queue.key, 0.0),
+        )
+        for task_type, queue in polled.items()
+    }
+    return WorkerObject(
+        queue=name,
+        age_seconds=world.second - worker.beat.second,
+        workflow=slots.get(TaskType.WORKFLOW),
+        activity=slots.get(TaskType.ACTIVITY),
+        cached=(worker.cache or 0) // 2 if TaskType.WORKFLOW in polled else None,
         cache_hits_per_second=0.0,
         cache_misses_per_second=0.0,
+        sdk=sdk,
+        interval_seconds=world.beat_seconds,
     )
-
-
-def _slots(world: LabWorld, task_type: TaskType) -> int:
-    return sum(queue.slots for queue in world.queues if queue.task_type is task_type)

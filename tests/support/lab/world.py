@@ -1,7 +1,7 @@
 """Workers that serve task queues second by second: slots and limits per queue, pollers that die, drains that kill."""
 
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,11 +36,14 @@ class Queue:
     worker_rate: float | None = None  # tasks a second that one worker begins at most
     queue_rate: float | None = None  # tasks a second that the server hands out at most
     taken_by: Callable[["LabWorker"], bool] = lambda _: True  # whether a worker's poller for it works
+    fleets: int = 1  # that serve it alike: the server tells of what comes to all of them
     waiting: deque[float] = field(default_factory=deque)  # when each task came
     added: deque[float] = field(default_factory=deque)
     dispatched: deque[float] = field(default_factory=deque)
     waits: deque[tuple[float, float]] = field(default_factory=deque)  # when it began, and how long it had waited
     served: deque[tuple[float, float]] = field(default_factory=deque)  # when it ended, and how long it ran
+    ran_seconds: float = 0.0  # sums over `served`
+    ran_squared: float = 0.0
     came: int = 0
     late: int = 0
     done: int = 0
@@ -48,15 +51,38 @@ class Queue:
     tokens: float = 0.0
     limited: bool = False
 
+    @property
+    def key(self) -> tuple[str, TaskType]:
+        """Tells it from the queue of the same name with tasks of the other type."""
+        return self.name, self.task_type
+
+    def serve(self, second: float, seconds: float) -> None:
+        """A task has ended after so long."""
+        self.done += 1
+        self.served.append((second, seconds))
+        self.ran_seconds += seconds
+        self.ran_squared += seconds**2
+
+    def forget(self, second: float) -> None:
+        """Drop what the server and the histories do not tell of any more."""
+        for moments in (self.added, self.dispatched):
+            while moments and moments[0] < second - RATES_OVER_SECONDS:
+                moments.popleft()
+        while self.waits and self.waits[0][0] < second - WAITS_KEPT_SECONDS:
+            self.waits.popleft()
+        while self.served and self.served[0][0] < second - TIMES_KEPT_SECONDS:
+            _, seconds = self.served.popleft()
+            self.ran_seconds -= seconds
+            self.ran_squared -= seconds**2
+
 
 @dataclass
 class Beat:
-    """What a worker's last heartbeat told."""
+    """What a worker's last heartbeats told of each queue."""
 
     second: float
-    activity_slots_used: int
-    workflow_slots_used: int
-    done_per_second: float
+    used: dict[tuple[str, TaskType], int]
+    done_per_second: dict[tuple[str, TaskType], float]
 
 
 @dataclass
@@ -81,7 +107,7 @@ class LabWorker:
     drain_by: float | None = None
     tokens: dict[str, float] = field(default_factory=dict)
     beat: Beat | None = None
-    done_since_beat: int = 0
+    done_since_beat: Counter[tuple[str, TaskType]] = field(default_factory=Counter)
     restarts: int = 0
     back_at: float | None = None  # until then it waits for its restart
 
@@ -111,6 +137,16 @@ class LabWorld:
     worker_seconds: float = 0.0
     _started: int = 0
 
+    @property
+    def now(self) -> datetime:
+        """The present second as a time."""
+        return at(self.second)
+
+    @property
+    def live(self) -> list[LabWorker]:
+        """Workers that are not on their way out."""
+        return [worker for worker in self.workers if worker.drain_by is None]
+
     def found_with(self, workers: int) -> None:
         """The workers that are there before anybody looks."""
         for _ in range(workers):
@@ -136,7 +172,8 @@ class LabWorld:
         worker.restarts += 1
         worker.back_at = self.second + back_off
         worker.born, worker.ready_at = worker.back_at, worker.back_at + self.start_seconds
-        worker.beat, worker.done_since_beat = None, 0
+        worker.beat = None
+        worker.done_since_beat.clear()
         moment = at(self.second) + timedelta(milliseconds=self.chance.randrange(900))
         self.exits.append(WorkerExit(worker=worker.name, reason=ExitReason.CRASHED, at=moment, cache=worker.cache))
 
@@ -149,7 +186,7 @@ class LabWorld:
         for queue in self.queues:
             self._arrive(queue)
             self._begin_tasks(queue)
-            self._forget(queue)
+            queue.forget(self.second)
         for worker in self.workers:
             self._beat(worker)
         self.second += 1
@@ -158,9 +195,8 @@ class LabWorld:
     def _end_tasks(self, worker: LabWorker) -> None:
         for task in [task for task in worker.running if task.ends <= self.second]:
             worker.running.remove(task)
-            worker.done_since_beat += 1
-            task.queue.done += 1
-            task.queue.served.append((self.second, task.ends - task.began))
+            worker.done_since_beat[task.queue.key] += 1
+            task.queue.serve(self.second, task.ends - task.began)
 
     def _leave(self, worker: LabWorker) -> None:
         if worker.drain_by is None or (worker.running and self.second < worker.drain_by):
@@ -190,12 +226,16 @@ class LabWorld:
             for worker in ready:
                 held = worker.tokens.get(queue.name, 0.0) + queue.worker_rate
                 worker.tokens[queue.name] = min(held, max(queue.worker_rate, 1.0))
-        while queue.waiting and (free := [worker for worker in ready if self._may_begin(worker, queue)]):
+        free = [worker for worker in ready if self._may_begin(worker, queue)]
+        while queue.waiting and free:
             if queue.queue_rate is not None and queue.tokens < 1:
                 queue.limited = True
                 return
             queue.tokens -= 1
-            self._begin(self.chance.choice(free), queue)
+            worker = self.chance.choice(free)
+            self._begin(worker, queue)
+            if not self._may_begin(worker, queue):
+                free.remove(worker)
 
     @staticmethod
     def _may_begin(worker: LabWorker, queue: Queue) -> bool:
@@ -212,23 +252,13 @@ class LabWorld:
         queue.waits.append((self.second, waited))
         queue.late += waited > self.fleet.objective_seconds(queue.task_type)
 
-    def _forget(self, queue: Queue) -> None:
-        for moments in (queue.added, queue.dispatched):
-            while moments and moments[0] < self.second - RATES_OVER_SECONDS:
-                moments.popleft()
-        for series, kept in ((queue.waits, WAITS_KEPT_SECONDS), (queue.served, TIMES_KEPT_SECONDS)):
-            while series and series[0][0] < self.second - kept:
-                series.popleft()
-
     def _beat(self, worker: LabWorker) -> None:
         last = worker.beat.second if worker.beat is not None else worker.ready_at
         if self.second < worker.ready_at or self.second - last < self.beat_seconds:
             return
-        activities = sum(task.queue.task_type is TaskType.ACTIVITY for task in worker.running)
         worker.beat = Beat(
             second=self.second,
-            activity_slots_used=activities,
-            workflow_slots_used=len(worker.running) - activities,
-            done_per_second=worker.done_since_beat / self.beat_seconds,
+            used=Counter(task.queue.key for task in worker.running),
+            done_per_second={key: done / self.beat_seconds for key, done in worker.done_since_beat.items()},
         )
-        worker.done_since_beat = 0
+        worker.done_since_beat.clear()
