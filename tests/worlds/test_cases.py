@@ -17,7 +17,6 @@ OPEN = frozenset(
         "nobody_is_let_poll",
         "pollers_gone",
         "to_zero",
-        "two_fleets_one_queue",
         "worker_side_rate",
         "crash_loop_by_replay",
     }
