@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo incident test check test-extension lint types format schemas reference bench bench-decision bench-fleets lock clean
+.PHONY: help setup demo incident dev-server test check test-extension lint types format schemas reference bench bench-decision bench-fleets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,10 +30,13 @@ $(READY): $(RUNNABLE) requirements/dev.txt
 	@touch $@
 
 demo: $(RUNNABLE) ## a real fleet being sized for three minutes; ARGS='--for 1m --output json'
-	@$(BIN)/temporal-scaler demo $(ARGS)
+	@$(BIN)/python -m examples.demo $(ARGS)
 
 incident: $(RUNNABLE) ## the incident that this is for, before and after; eight minutes; ARGS='--output json'
-	@$(BIN)/temporal-scaler demo incident $(ARGS)
+	@$(BIN)/python -m examples.demo incident $(ARGS)
+
+dev-server: $(RUNNABLE) ## the demo's Temporal server alone, until Ctrl-C; ARGS='--port 7233'
+	@$(BIN)/temporal-scaler dev-server $(ARGS)
 
 test: lint types ## everything: style, types, layout, units, properties, and the real server
 	@$(BIN)/python -m pytest $(ARGS)

@@ -16,7 +16,7 @@ from hypothesis import settings
 from temporalio.api.operatorservice.v1 import DeleteNamespaceRequest
 from temporalio.client import Client
 
-from scaler.cli.temporal_server import (
+from devserver import (
     PINNED_BUILD,
     Machine,
     Progress,
@@ -27,8 +27,8 @@ from scaler.cli.temporal_server import (
     find_server,
     provide,
 )
-from scaler.cli.temporal_server.readiness import open_namespace
-from scaler.cli.temporal_server.stock_server import SERVER
+from devserver.readiness import open_namespace
+from devserver.stock_server import SERVER
 
 ADDRESS = os.environ.get("TEMPORAL_SCALER_TEST_ADDRESS")
 USED_SERVER = pytest.StashKey[Server]()

@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 from benchmarks.calibration.subject import Made
 from benchmarks.calibration.worker_process import WorkerProcess
-from scaler.cli.temporal_server import PINNED_BUILD, ServerRequest, provide
+from devserver import PINNED_BUILD, ServerRequest, provide
 
 ROOT: Final = Path(__file__).parents[2]
 READY_SECONDS: Final = 60.0

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from activities.targets.contract import TargetLook
 from activities.targets.local import LocalGroup, LocalTarget
+from activities.targets.supervisor.ending import end_group
 from activities.targets.supervisor.protocol import Place
 from activities.targets.supervisor.wanted import BackOff, Supervision
 from benchmarks.calibration.fits import line
@@ -26,7 +27,6 @@ from benchmarks.calibration.outcome import Outcome, run
 from benchmarks.calibration.session import Opening, Session
 from benchmarks.calibration.subject import Made
 from benchmarks.calibration.worker_process import MIB, scraped
-from scaler.cli.demo.ending import end_group
 from scaler.model.common import Generation, Owner, Size
 from scaler.model.observation import ExitReason
 from scaler.model.plan import Plan, Stamp

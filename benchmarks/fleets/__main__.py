@@ -23,7 +23,7 @@ from temporalio.client import Client
 
 from benchmarks.fleets.measure import Ticks, cpu_seconds, quantile
 from benchmarks.fleets.still import BEATS, beats, declared, name_of
-from scaler.cli.temporal_server import PINNED_BUILD, Server, ServerRequest, provide
+from devserver import PINNED_BUILD, Server, ServerRequest, provide
 from workflows.messages import DRY_RUN_TASK_QUEUE, WORKFLOW_TYPE
 from workflows.payloads import DATA_CONVERTER
 

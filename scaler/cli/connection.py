@@ -18,7 +18,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.options import Connection
-from scaler.cli.temporal_server.readiness import namespace_missing
+from scaler.cli.server_answers import namespace_missing
 from workflows.payloads import DATA_CONVERTER
 
 DEFAULT_ADDRESS = "localhost:7233"

@@ -26,7 +26,7 @@ from activities.running_fleets import RUNNING_FLEETS
 from scaler.cli.diagnosis import Diagnosis, Silence
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.patience import QUERY_TIME, Answer, NoAnswer, patiently, until_answered
-from scaler.cli.temporal_server.readiness import namespace_missing
+from scaler.cli.server_answers import namespace_missing
 from scaler.model.decision import DecisionSummary
 from scaler.state import State
 from workflows.messages import DRY_RUN_TASK_QUEUE, TASK_QUEUE, WORKFLOW_TYPE

@@ -36,24 +36,27 @@ COMMANDS: Final = {
     "override": "scaler.cli.holds:override",
     "stop": "scaler.cli.stop:stop",
     "demo": "scaler.cli.demo:demo",
+    "dev-server": "devserver.command:dev_server",
     "simulate": "scaler.cli.simulate:simulate",
     "backtest": "scaler.cli.backtest:backtest",
     "schema": "scaler.cli.schema:schema",
     "version": "scaler.cli.version:version",
 }
 
-WITH_COMMANDS: Final = {"demo"}
-"""Those that have commands of their own."""
-
 PIPED_HELP_WIDTH: Final = 120
 
 
-def main() -> NoReturn:
-    """Do what the command line says, and end with the status that it deserves."""
+def main(opened: Callable[[], App] | None = None) -> NoReturn:
+    """Do what the command line says, and end with the status that it deserves.
+
+    Args:
+        opened: The commands that there are; by default those of this program.
+
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that can't show a dash gets a question mark
-    status = carry_out(sys.argv[1:])
+    status = carry_out(sys.argv[1:], opened or command_line)
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
         sys.stderr.flush()
@@ -61,11 +64,11 @@ def main() -> NoReturn:
     os._exit(status)
 
 
-def carry_out(tokens: Sequence[str]) -> Exit:
+def carry_out(tokens: Sequence[str], opened: Callable[[], App] | None = None) -> Exit:
     """Do what the arguments say; whatever goes wrong is said in a line or two."""
     debug = os.environ.get(DEBUG_VARIABLE, "").lower() in ("1", "true", "yes")
     try:
-        command, bound = _read(arranged(tokens))
+        command, bound = _read(arranged(tokens), (opened or command_line)())
         debug = debug or any(given.debug for given in bound.arguments.values() if isinstance(given, Terminal))
         result = command(*bound.args, **bound.kwargs)
         if inspect.iscoroutine(result):
@@ -92,15 +95,13 @@ def command_line() -> App:
         console=None if terminal else Console(width=PIPED_HELP_WIDTH),
     )
     for name, function in COMMANDS.items():
-        # One that has commands is an app of its own, which says for itself that nothing follows its help.
-        app.command(function, name=name, **({} if name in WITH_COMMANDS else {"help_epilogue": ""}))
+        app.command(function, name=name, help_epilogue="")
     return app
 
 
-def _read(tokens: Sequence[str]) -> tuple[Callable[..., Any], inspect.BoundArguments]:
-    app = command_line()
+def _read(tokens: Sequence[str], app: App) -> tuple[Callable[..., Any], inspect.BoundArguments]:
     if not tokens or tokens[0].startswith("-"):
-        for place, name in enumerate(COMMANDS):
+        for place, name in enumerate(name for name in app if not name.startswith("-")):
             app[name].sort_key = place  # loads it: the list of all commands says what each is for
     command, bound, _ = app.parse_args(tokens, exit_on_error=False, print_error=False)
     return command, bound

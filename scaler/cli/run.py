@@ -21,7 +21,7 @@ from scaler.cli.configuration_file import Places, read_configuration
 from scaler.cli.connection import connection_settings, in_words
 from scaler.cli.controller import serve
 from scaler.cli.options import HERE, Connection, Terminal
-from scaler.cli.temporal_server.readiness import namespace_missing, see_namespace
+from scaler.cli.server_answers import namespace_missing, see_namespace
 
 _logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed
 from scaler.cli.options import HERE, SHOWN, Connection, Output
 from scaler.cli.screen import Screen
-from scaler.cli.temporal_server.readiness import server_version
+from scaler.cli.server_answers import server_version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,11 +16,11 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
+from devserver import Server
 from examples.agents.arrivals import Arrival, Phase, Users, arrivals
 from examples.agents.conversation import Conversation
 from examples.agents.load import Load, Replay
 from examples.agents.messages import KIB, Agent, Answer, Opening, Turn
-from scaler.cli.temporal_server import Server
 
 MIB = 1024 * KIB
 QUICK = Agent(context_bytes=64 * KIB, most_calls_per_turn=1, mean_call_seconds=0.02)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -11,10 +12,11 @@ from platformdirs import user_cache_path
 
 from activities.targets.supervisor.protocol import Place
 from activities.targets.supervisor.state import load
-from scaler.cli.temporal_server import Source
+from devserver import Source
 from tests.support.command_line import CommandLine, Ended, line_of
 from tests.support.local_fleet import alive
 
+ROOT = Path(__file__).parents[2]
 KEYS = {
     "workers_min", "workers_max", "cache_first", "cache_last", "size_changes", "oom_kills", "turns_completed",
     "turns_failed", "turn_latency_p95_ms", "activity_schedule_to_start_p95_ms", "peak_memory_fraction", "ticks",
@@ -23,10 +25,11 @@ KEYS = {
 
 
 @pytest.fixture
-def temporal_scaler(tmp_path: Path, pinned_build: tuple[Source, ...]) -> CommandLine:
-    """The command line in an empty directory; programs that were built once are found again."""
+def demo(tmp_path: Path, pinned_build: tuple[Source, ...]) -> CommandLine:
+    """The demo in an empty directory; programs that were built once are found again."""
     assert pinned_build
-    return CommandLine(tmp_path, {"XDG_CACHE_HOME": str(user_cache_path())})
+    environment = {"XDG_CACHE_HOME": str(user_cache_path()), "PYTHONPATH": str(ROOT)}
+    return CommandLine(tmp_path, environment, (sys.executable, "-m", "examples.demo"))
 
 
 def started(process: asyncio.subprocess.Process, directory: Path) -> set[int]:
@@ -60,10 +63,10 @@ async def watched(process: asyncio.subprocess.Process, directory: Path) -> Async
             await looking
 
 
-async def test_a_short_demo_ends_by_itself_with_figures_a_picture_and_no_orphan(temporal_scaler: CommandLine) -> None:
-    directory = temporal_scaler.directory
+async def test_a_short_demo_ends_by_itself_with_figures_a_picture_and_no_orphan(demo: CommandLine) -> None:
+    directory = demo.directory
     async with (
-        temporal_scaler.running("demo", "--for", "20s", "--seed", "3", "-o", "json") as process,
+        demo.running("--for", "20s", "--seed", "3", "-o", "json") as process,
         watched(process, directory) as seen,
         asyncio.timeout(100),
     ):
@@ -89,17 +92,17 @@ async def test_a_short_demo_ends_by_itself_with_figures_a_picture_and_no_orphan(
 @pytest.mark.parametrize(
     ("command", "number"),
     [
-        (("demo", "--for", "1m"), signal.SIGINT),
-        (("demo", "--for", "1m"), signal.SIGTERM),
-        (("demo", "incident"), signal.SIGTERM),
+        (("--for", "1m"), signal.SIGINT),
+        (("--for", "1m"), signal.SIGTERM),
+        (("incident",), signal.SIGTERM),
     ],
     ids=["Ctrl-C", "SIGTERM", "the incident, SIGTERM"],
 )
 async def test_an_interrupted_demo_ends_all_that_it_started(
-    temporal_scaler: CommandLine, command: tuple[str, ...], number: signal.Signals
+    demo: CommandLine, command: tuple[str, ...], number: signal.Signals
 ) -> None:
-    directory = temporal_scaler.directory
-    async with temporal_scaler.running(*command) as process:
+    directory = demo.directory
+    async with demo.running(*command) as process:
         await line_of(process, "turns answered", error=False)
         begun = started(process, directory)
         assert len(begun) >= 2 + 1 + 1
@@ -111,9 +114,9 @@ async def test_an_interrupted_demo_ends_all_that_it_started(
     assert not [pid for pid in begun if alive(pid)]
 
 
-async def test_a_length_that_is_too_short_is_refused_before_anything_starts(temporal_scaler: CommandLine) -> None:
-    ended = await temporal_scaler("demo", "--for", "2s")
+async def test_a_length_that_is_too_short_is_refused_before_anything_starts(demo: CommandLine) -> None:
+    ended = await demo("--for", "2s")
 
     assert ended.status == 2
     assert "--for must be 10s to 1h, found 2s" in ended.err
-    assert not (temporal_scaler.directory / "out").exists()
+    assert not (demo.directory / "out").exists()

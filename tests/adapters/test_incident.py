@@ -11,11 +11,11 @@ import pytest
 from temporalio.client import Client
 
 from activities.targets.local import LocalGroup, LocalTarget
+from activities.targets.supervisor.ending import end_group
 from activities.targets.supervisor.protocol import Place
-from scaler.cli.demo.ending import end_group
-from scaler.cli.demo.incident.before import Platform
-from scaler.cli.demo.incident.cast import CUT_CACHE, FIRST_SIZE, cast
-from scaler.cli.demo.incident.cpu_meter import CpuMeter
+from examples.demo.incident.before import Platform
+from examples.demo.incident.cast import CUT_CACHE, FIRST_SIZE, cast
+from examples.demo.incident.cpu_meter import CpuMeter
 from scaler.cli.exits import CommandFailed
 from scaler.model.common import Size
 from scaler.model.observation import WorkerState

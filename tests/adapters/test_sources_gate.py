@@ -15,7 +15,7 @@ from temporalio.client import Client
 from activities.sources.contract import Signals
 from activities.sources.gate import Gate, SourceUnavailable
 from activities.sources.signals import ConnectionSignals
-from scaler.cli.temporal_server import Server, ServerRequest, Source, provide
+from devserver import Server, ServerRequest, Source, provide
 from scaler.model.common import Quality
 from tests.support.line import Line, line_to
 from tests.support.local_fleet import fleet

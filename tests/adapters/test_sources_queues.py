@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from activities.sources.gate import Gate
 from activities.sources.queues import API_TYPES, PHANTOM_AFTER, QueueKey, QueueReading, QueueSource
-from scaler.cli.temporal_server import Server
+from devserver import Server
 from scaler.model.common import Quality, TaskType
 from tests.support.looks import CountedBudget, new_queue, seen_once
 from tests.support.small_worker import Fork, Steps, working

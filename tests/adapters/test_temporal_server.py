@@ -14,8 +14,8 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from scaler.cli.temporal_server import Machine, Server, ServerRequest, Source, TemporalServerError, provide
-from scaler.cli.temporal_server.stock_server import SERVER
+from devserver import Machine, Server, ServerRequest, Source, TemporalServerError, provide
+from devserver.stock_server import SERVER
 from tests.support.bare_machine import Written, machine, started_on
 
 

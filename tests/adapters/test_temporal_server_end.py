@@ -9,15 +9,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from scaler.cli.temporal_server import Source
-from scaler.cli.temporal_server.kept_program import Command, KeptProgram
+from devserver import Source
+from devserver.kept_program import Command, KeptProgram
 from tests.support.bare_machine import started_on
 
 GONE_SECONDS = 15
 
 PARENT = """
 import asyncio, pathlib, sys
-from scaler.cli.temporal_server import *
+from devserver import *
 
 async def main():
     folder, *sources = sys.argv[1:]

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from temporalio.service import __version__ as sdk_version
 
-from scaler.cli.temporal_server import (
+from devserver import (
     ANY_SOURCE,
     Machine,
     Progress,
@@ -20,10 +20,10 @@ from scaler.cli.temporal_server import (
     TemporalServerError,
     find_server,
 )
-from scaler.cli.temporal_server.commands import answer
-from scaler.cli.temporal_server.dev_server import DevServer, cli_version
-from scaler.cli.temporal_server.go_program import GoProgram, built
-from scaler.cli.temporal_server.launch import launch_on_free_ports
+from devserver.commands import answer
+from devserver.dev_server import DevServer, cli_version
+from devserver.go_program import GoProgram, built
+from devserver.launch import launch_on_free_ports
 from tests.support.bare_machine import Written, machine, started_on
 
 

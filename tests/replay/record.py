@@ -15,7 +15,7 @@ from typing import Any, Final
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 
-from scaler.cli.temporal_server import PINNED_BUILD, ServerRequest, provide
+from devserver import PINNED_BUILD, ServerRequest, provide
 from scaler.model.plan import LONGEST_TICK
 from tests.support.paper_target import LIMIT_BYTES
 from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of

@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
-from scaler.cli.temporal_server import Server
+from devserver import Server
 from scaler.interventions import expired
 from scaler.model.common import Owner
 from scaler.model.decision import Mode

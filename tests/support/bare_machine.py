@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from scaler.cli.temporal_server import Machine, Progress
+from devserver import Machine, Progress
 
 
 class Written:

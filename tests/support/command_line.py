@@ -24,10 +24,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The console script with a directory and an environment of its own."""
+    """The console script, or another program, with a directory and an environment of its own."""
 
     directory: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = (str(PROGRAM),)
 
     async def __call__(self, *arguments: str, stdin: str = "") -> Ended:
         """Run one command to its end."""
@@ -54,7 +55,7 @@ class CommandLine:
 
     async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            str(PROGRAM),
+            *self.program,
             *arguments,
             cwd=self.directory,
             env=self._bare() | dict(self.environment),

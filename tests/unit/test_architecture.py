@@ -17,7 +17,11 @@ CORE = [
     if not OUTER_ROOMS & set(path.relative_to(ROOT / "scaler").parts)
 ]
 DURABLE = sorted((ROOT / "workflows").rglob("*.py"))
-ALL = [path for room in ("scaler", "workflows", "activities") for path in sorted((ROOT / room).rglob("*.py"))]
+ALL = [
+    path
+    for room in ("scaler", "workflows", "activities", "devserver", "examples")
+    for path in sorted((ROOT / room).rglob("*.py"))
+]
 
 PURE_IMPORTS = {
     "bisect", "collections", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "math", "operator",

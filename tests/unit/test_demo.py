@@ -5,18 +5,18 @@ import pytest
 from rich.console import Console
 
 from examples.agents.arrivals import arrivals
-from scaler.cli.demo.cast import AGENTS
-from scaler.cli.demo.changes import changes
-from scaler.cli.demo.failures import first as told_first
-from scaler.cli.demo.needs import see
-from scaler.cli.demo.page import View, page
-from scaler.cli.demo.picture import Subject, draw
-from scaler.cli.demo.reaction import reaction_seconds
-from scaler.cli.demo.recording import Recording, Sample, Wait, WorkerStart
-from scaler.cli.demo.scenes import BURST, USERS, scene_at, scenes
-from scaler.cli.demo.series import wait_percentile, waiting
-from scaler.cli.demo.summary import percentile, summarised
-from scaler.cli.demo.telling import line
+from examples.demo.cast import AGENTS
+from examples.demo.changes import changes
+from examples.demo.failures import first as told_first
+from examples.demo.needs import see
+from examples.demo.page import View, page
+from examples.demo.picture import Subject, draw
+from examples.demo.reaction import reaction_seconds
+from examples.demo.recording import Recording, Sample, Wait, WorkerStart
+from examples.demo.scenes import BURST, USERS, scene_at, scenes
+from examples.demo.series import wait_percentile, waiting
+from examples.demo.summary import percentile, summarised
+from examples.demo.telling import line
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.model.common import Size
 from tests.support.states import state

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from scaler.cli.demo.incident.cast import CUT_CACHE, FEWEST, FIRST_SIZE, LARGE_CACHE, MOST, RULE, cast
-from scaler.cli.demo.incident.cpu_meter import MachineMeter, quota
-from scaler.cli.demo.incident.cpu_rule import CpuReading, Wish, instances, mean_share, wished
-from scaler.cli.demo.incident.picture import Contrast, draw
-from scaler.cli.demo.incident.script import SCENES, piece
-from scaler.cli.demo.incident.side import Side
-from scaler.cli.demo.incident.summary import (
+from examples.demo.__main__ import demos
+from examples.demo.incident.cast import CUT_CACHE, FEWEST, FIRST_SIZE, LARGE_CACHE, MOST, RULE, cast
+from examples.demo.incident.cpu_meter import MachineMeter, quota
+from examples.demo.incident.cpu_rule import CpuReading, Wish, instances, mean_share, wished
+from examples.demo.incident.picture import Contrast, draw
+from examples.demo.incident.script import SCENES, piece
+from examples.demo.incident.side import Side
+from examples.demo.incident.summary import (
     MOST_MACHINE_CPU,
     compared,
     comparison_table,
@@ -21,8 +22,8 @@ from scaler.cli.demo.incident.summary import (
     held_after_cuts,
     side_figures,
 )
-from scaler.cli.demo.recording import Recording, Sample, Wait
-from scaler.cli.demo.scenes import scene_at
+from examples.demo.recording import Recording, Sample, Wait
+from examples.demo.scenes import scene_at
 from scaler.cli.exits import Exit
 from scaler.cli.main import carry_out
 from scaler.model.common import Size
@@ -274,9 +275,9 @@ def test_empty_sides_can_be_drawn(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ("demo incident --for 1m", "Unknown option: --for"),
-        ("demo incident --seed many", "Invalid value"),
-        ("demo accident", "accident"),
+        ("incident --for 1m", "Unknown option: --for"),
+        ("incident --seed many", "Invalid value"),
+        ("accident", "accident"),
     ],
 )
 def test_an_incident_that_can_not_be_understood_starts_nothing(
@@ -284,13 +285,13 @@ def test_an_incident_that_can_not_be_understood_starts_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert carry_out(arguments.split()) is Exit.USAGE
+    assert carry_out(arguments.split(), demos) is Exit.USAGE
     assert expected in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_the_incident_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    assert carry_out(["demo", "incident", "--help"]) is Exit.OK
-    assert carry_out(["help", "demo", "incident"]) is Exit.OK
+    assert carry_out(["incident", "--help"], demos) is Exit.OK
+    assert carry_out(["help", "incident"], demos) is Exit.OK
 
-    assert capsys.readouterr().out.count("Usage: temporal-scaler demo incident") == 2
+    assert capsys.readouterr().out.count("Usage: python -m examples.demo incident") == 2

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
-from scaler.cli.temporal_server import Server
+from devserver import Server
 from scaler.fleet import TargetKind
 from tests.support.paper_target import PaperTarget
 from tests.support.served_fleets import connected, controller_of

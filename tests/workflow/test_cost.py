@@ -9,7 +9,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-from scaler.cli.temporal_server import Server
+from devserver import Server
 from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of
 from tests.support.served_fleets import Served, connected
 from workflows.scale_fleet import TICKS_PER_RUN

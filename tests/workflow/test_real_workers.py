@@ -13,8 +13,8 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 
 from activities.targets.local import LocalGroup, LocalTarget
+from devserver import Server
 from scaler.cli.controller import OwnerLiveness
-from scaler.cli.temporal_server import Server
 from scaler.fleet import TargetKind
 from scaler.model.common import Size
 from scaler.model.decision import Reason

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
+from devserver import Server
 from scaler.cli.controller import signal_source
-from scaler.cli.temporal_server import Server
 from scaler.fleet import TargetKind
 from scaler.model.common import Quality
 from scaler.model.observation import Fault
