@@ -67,6 +67,12 @@ def connection_settings(options: Connection, environment: Mapping[str, str]) -> 
         raise CommandFailed(Exit.USAGE, message, "Check the paths of the TLS certificates and the key.") from error
     namespace = settings.get("namespace") or DEFAULT_NAMESPACE
     address = settings.get("target_host") or DEFAULT_ADDRESS
+    if "://" in address:
+        raise CommandFailed(
+            Exit.USAGE,
+            f"the address of a Temporal server is HOST:PORT, found {address}",
+            "Leave the scheme away, and add --tls where the server wants TLS.",
+        )
     connect: ClientConnectConfig = {
         **settings,
         "target_host": address.replace("${namespace}", namespace),

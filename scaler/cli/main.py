@@ -74,7 +74,7 @@ def carry_out(tokens: Sequence[str], opened: Callable[[], App] | None = None) ->
         if inspect.iscoroutine(result):
             result = asyncio.run(result)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 (no traceback unless asked for)
-        words, status = _failure(error)
+        words, status = _failure(error, tokens)
         if debug:
             traceback.print_exc()  # without the values of variables: they may hold secrets
         if words:
@@ -111,12 +111,20 @@ def _exits() -> str:
     return "Exit status: " + "; ".join(f"{status.value} {meaning}" for status, meaning in MEANINGS.items()) + "."
 
 
-def _failure(error: BaseException) -> tuple[str, Exit]:
+def _file_meant(chain: str, tokens: Sequence[str]) -> str:
+    """A file that stands where a command takes none was most likely meant for -f."""
+    found = next((token for token in tokens if token.endswith((".yaml", ".yml", ".json"))), None)
+    if found is None or {"-f", "--file"} & set(tokens):
+        return ""
+    return f"Did you mean {chain} -f {found}? "
+
+
+def _failure(error: BaseException, tokens: Sequence[str]) -> tuple[str, Exit]:
     """What to say of an error, and how to end."""
     match error:
         case CycloptsError():
             chain = " ".join(["temporal-scaler", *(error.command_chain or ())])
-            return f"{error}\nSee {chain} --help.", Exit.USAGE
+            return f"{error}\n{_file_meant(chain, tokens)}See {chain} --help.", Exit.USAGE
         case CommandFailed():
             return str(error), error.status
         case FileRefused():

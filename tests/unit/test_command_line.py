@@ -70,6 +70,8 @@ def test_every_command_stands_in_the_documentation() -> None:
         ("override a --workers 3", "override needs --for and --reason"),
         ("apply", 'Command "apply" parameter --file requires an argument.'),
         ("validate", "nothing to validate"),
+        ("apply pets.yaml", "Did you mean temporal-scaler apply -f pets.yaml? See temporal-scaler apply --help."),
+        ("list --address http://127.0.0.1:7233", "is HOST:PORT, found http://127.0.0.1:7233\nLeave the scheme away"),
         ("list --profile nope", "Profile 'nope' not found"),
     ],
 )
