@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo incident dev-server test check test-extension lint types format schemas reference live bench bench-decision bench-fleets lock clean
+.PHONY: help setup demo incident dev-server test check test-extension soak lint types format schemas reference bench bench-decision bench-fleets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-extension: $(READY) ## `temporal scaler …` as people type it; needs the T
 check: lint types ## the fast part, under a minute
 	@$(BIN)/python -m pytest -q --hypothesis-profile=quick tests/unit tests/properties $(ARGS)
 
+soak: $(READY) ## random fleets through whatever can happen, every rule at every step; ARGS='--steps 1000000 --output json'
+	@$(BIN)/python -m tests.soak $(ARGS)
+
 lint: $(READY) ## style and import direction
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -65,9 +68,6 @@ schemas: $(READY) ## renew the JSON Schemas in deploy/
 
 reference: $(READY) ## renew the pages of docs/ that are made from models and sentences
 	@for page in fleet configuration words; do $(BIN)/python -m scaler.cli.reference $$page > docs/$$page.md; done
-
-live: $(RUNNABLE) ## a burst on real workers that this product sizes; seven minutes; ARGS='--help'
-	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 bench: $(READY) ## the comparison of docs/benchmarks.md; TRACES=folder of recordings ARGS='--budget MINUTES'; goes on where it ended
 	@$(BIN)/python -m benchmarks.comparison --traces "$(or $(TRACES),$(error name the folder with the recordings: make bench TRACES=DIR))" $(ARGS)

@@ -12,6 +12,7 @@ from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 from scaler.model.observation import QueueSeen
 from scaler.model.remembered import Backlog, Demand, Level, figure, whole_second
+from scaler.wire.compact import millisecond
 
 LEVEL_TIME = timedelta(seconds=35)
 """Time constant of the arrival level; the server's own rates are averages over 30 s."""
@@ -62,7 +63,7 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         levels_before=margin.levels_after(demand, news),
         highest_per_second=margin.highest_after(demand, news),
         backlog=_backlog(demand, seen.statistics),
-        limited_at=at if seen.statistics.rate_limited else demand.limited_at,
+        limited_at=millisecond(at) if seen.statistics.rate_limited else demand.limited_at,
     )
 
 
@@ -154,9 +155,10 @@ def _rate_read(seen: SeenQueue, fleet: Fleet, demand: Demand) -> float:
 
 def _backlog(demand: Demand, statistics: QueueSeen) -> Backlog:
     """The newest backlog, and its slope since the reading before."""
-    before, at, tasks = demand.backlog, statistics.at, statistics.backlog_tasks
-    if at is None or tasks is None:
+    before, tasks = demand.backlog, statistics.backlog_tasks
+    if statistics.at is None or tasks is None:
         return before
+    at = millisecond(statistics.at)
     if before.at is None or at - before.at > LONGEST_GROWTH:
         return Backlog(tasks=tasks, at=at)
     if at - before.at < SHORTEST_GROWTH:

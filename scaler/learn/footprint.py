@@ -104,7 +104,7 @@ def _of_present_code(memory: Footprint, seen: Observation) -> Footprint:
     version = max(ready, key=lambda total: total.ready).version if ready else memory.version
     if version == memory.version:
         return memory
-    latest = seen.observed_at - POINT_LIFETIME + OLD_CODE_LIFETIME
+    latest = whole_second(seen.observed_at - POINT_LIFETIME + OLD_CODE_LIFETIME)
     points = tuple(replace(point, at=min(point.at, latest)) for point in memory.points)
     return replace(memory, version=version, points=points if memory.version else memory.points)
 
