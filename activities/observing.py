@@ -87,7 +87,7 @@ class Observer:
         sighting = Sighting(look, joined, signals.pollers, now)
         recalled = self._recollections.recall(request.stamp.owner, sighting)
         return _Workers(
-            rows=rows_kept(joined.workers),
+            rows=rows_kept(recalled.workers(sighting)),
             totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
             exits=recalled.exits(look.exits),
             strangers=recalled.strangers(sighting),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from activities.joining import Joined
+from activities.memory_tracks import MemoryTracks
 from activities.targets.contract import TargetLook, TargetWorker
 from scaler.model.common import Owner, Quality
 from scaler.model.observation import WorkerExit, WorkerSeen, WorkerState
@@ -46,6 +47,7 @@ class Recollection:
     words: Mapping[str, tuple[LastWord, ...]] = field(default_factory=dict)  # by worker, oldest first
     own: Mapping[str, datetime] = field(default_factory=dict)  # places of its workers, and when they were last there
     first_signs: Mapping[str, datetime] = field(default_factory=dict)  # of life, by identities that are not its own
+    memory: MemoryTracks = field(default_factory=MemoryTracks)
     at: datetime | None = None
 
     def after(self, sighting: Sighting) -> "Recollection":
@@ -61,7 +63,12 @@ class Recollection:
                 before = words.get(worker.name, ())
                 kept = before[:-1] if before and before[-1].restarts == word.restarts else before
                 words[worker.name] = (*kept, word)
-        return Recollection(words=words, own=own, first_signs=unknown | signs, at=sighting.now)
+        memory = self.memory.after(sighting.joined.workers, sighting.now)
+        return Recollection(words=words, own=own, first_signs=unknown | signs, memory=memory, at=sighting.now)
+
+    def workers(self, sighting: Sighting) -> tuple[WorkerSeen, ...]:
+        """The workers of a look, each with what it used when it sent its newest heartbeat."""
+        return self.memory.at_beats(sighting.joined.workers, sighting.now)
 
     def exits(self, exits: Sequence[WorkerExit]) -> tuple[WorkerExit, ...]:
         """Ends of workers, with what each had cached when it last said so."""

@@ -259,6 +259,13 @@ class Fleet(_Declared):
         """Whether the cache size is this product's to set."""
         return self.cache.delivery is not Delivery.FIXED and self.polls(TaskType.WORKFLOW)
 
+    @property
+    def most_workers(self) -> int:
+        """The most workers that bounds and limits allow."""
+        if self.limits is None:
+            return self.workers.max
+        return min(self.workers.max, self.limits.connections // self.limits.per_worker)
+
     def objective_seconds(self, task_type: TaskType) -> float:
         """The schedule-to-start objective for tasks of this type, in seconds."""
         by_type: dict[TaskType, timedelta] = {

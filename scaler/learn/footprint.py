@@ -5,24 +5,20 @@ Python many do), they cost as much in a small cache as in a large one, and a lin
 take them for the size of each cached workflow.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.fleet import Fleet
-from scaler.learn.activity_bytes import bytes_per_activity, fed_fit
-from scaler.learn.freshness import HEARTBEAT, WORKER_MEMORY
+from scaler.learn.activity_bytes import BEAT_SECONDS, ActivityCost, activity_cost, fed_fit, told_apart
+from scaler.learn.freshness import WORKER_MEMORY
 from scaler.learn.level import level_after
+from scaler.learn.memory_points import with_points_of
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
-from scaler.model.observation import ExitReason, Observation, WorkerExit
-from scaler.model.remembered import Footprint, Level, MemoryPoint, whole_second
-
-POINT_LIFETIME = timedelta(hours=6)
-"""A past peak does not bind for ever."""
-
-OLD_CODE_LIFETIME = timedelta(minutes=30)
-"""What other code used stands in until the present one was seen for a while."""
+from scaler.model.observation import Observation
+from scaler.model.remembered import Footprint, Level
 
 CLOSEST_CORNERS = 8
 """Two points closer than this many workflows say nothing about the slope between them."""
@@ -30,17 +26,14 @@ CLOSEST_CORNERS = 8
 SHALLOWEST = 0.5
 """Beyond what was seen, memory grows at least at this part of its mean slope so far."""
 
+RULING_PART = 0.25
+"""Part of the memory limit that the activities of a worker take where they may be what memory follows."""
+
 SMALLEST_WORKFLOW_BYTES = 4096.0
 GUESSED_BASE_BYTES = 80 * 2**20
 GUESSED_WORKFLOW_BYTES = 2**20
 """Stand in until something was measured. Of a worker that was never seen empty half of the base is taken: the rest of
 its memory then counts as its workflows', which errs on the safe side."""
-
-OOM_FACTOR = 1.2
-"""A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
-
-MOST_GROWN = 0.1
-"""Part of its memory that a worker may have gained since it told what it has cached."""
 
 REACTION_SECONDS = 10.0
 GROWTH_TIME = timedelta(seconds=20)
@@ -49,47 +42,39 @@ GROWTH_TIME = timedelta(seconds=20)
 
 def remembered(memory: Footprint, seen: Observation) -> Footprint:
     """What is remembered of single workers' memory after one more observation."""
-    memory = _of_present_code(memory, seen)
-    activities = fed_fit(memory.activities, seen)
-    oldest = seen.observed_at - POINT_LIFETIME
-    # One bucket for each doubling of what is cached.
-    highest = {point.cached.bit_length(): point for point in memory.points if point.at > oldest}
+    activities = fed_fit(memory.activities, seen, _elapsed_seconds(memory, seen))
+    memory = with_points_of(memory, seen, activity_cost(activities).likely_bytes)
     fullest, growth = _growth(memory, seen)
-    for cached, used_bytes, at in (*_live(seen, bytes_per_activity(activities), growth), *_killed(seen)):
-        bucket = cached.bit_length()
-        point = highest.get(bucket)
-        if point is None or used_bytes >= point.bytes:
-            highest[bucket] = MemoryPoint(cached, used_bytes, whole_second(at))
-    return replace(
-        memory,
-        points=tuple(highest[bucket] for bucket in sorted(highest)),
-        activities=activities,
-        fullest_bytes=fullest,
-        growth_bytes_per_second=growth,
-    )
+    return replace(memory, activities=activities, fullest_bytes=fullest, growth_bytes_per_second=growth)
+
+
+def _elapsed_seconds(memory: Footprint, seen: Observation) -> float:
+    before = memory.fullest_bytes.at
+    return min(max((seen.observed_at - before).total_seconds(), 0.0), BEAT_SECONDS) if before is not None else 1.0
 
 
 def memory_use(memory: Footprint, seen: Observation, fleet: Fleet, now: datetime) -> MemoryUse:
     """The estimate that the envelope gives; guesses stand in for what was not measured."""
-    corners = _concave(memory.points)
+    activity = activity_cost(memory.activities)
+    limit_bytes = _smaller(seen.target.memory_limit_bytes, fleet.memory.limit)
+    corners = _corners(memory, activity, limit_bytes)
     mean = _mean_slope(corners)
-    last = _slope(*corners[-2:]) if len(corners) > 1 else 0.0
-    measured = mean is not None
     fullest = seen.fullest_bytes
     return MemoryUse(
         corners=corners,
-        slope_bytes=max(last, SHALLOWEST * mean, SMALLEST_WORKFLOW_BYTES)
-        if mean is not None
-        else GUESSED_WORKFLOW_BYTES,
+        slope_bytes=_slope_beyond(corners, mean, activity),
         largest_cached=max((point.cached for point in memory.points), default=0),
         caches=max((worker.caches or 0 for worker in seen.workers), default=0) or fleet.workers.caches or 1,
-        limit_bytes=_smaller(seen.target.memory_limit_bytes, fleet.memory.limit),
+        limit_bytes=limit_bytes,
         fullest_bytes=fullest,
         soonest_bytes=fullest + memory.growth_bytes_per_second * _reaction_seconds(fleet)
         if fullest is not None
         else None,
         quality=_quality(seen, now),
-        measured=measured,
+        measured=mean is not None,
+        activity_bytes=activity.likely_bytes,
+        activity_high_bytes=activity.high_bytes,
+        told_apart=told_apart(memory.activities, len(seen.ready)),
     )
 
 
@@ -98,61 +83,36 @@ def _reaction_seconds(fleet: Fleet) -> float:
     return REACTION_SECONDS + min(fleet.behaviour.drain.total_seconds(), REACTION_SECONDS)
 
 
-def _of_present_code(memory: Footprint, seen: Observation) -> Footprint:
-    """After a deploy the points of the code before fade soon: they may be too high, or too low."""
-    ready = [total for total in seen.totals if total.ready]
-    version = max(ready, key=lambda total: total.ready).version if ready else memory.version
-    if version == memory.version:
-        return memory
-    latest = whole_second(seen.observed_at - POINT_LIFETIME + OLD_CODE_LIFETIME)
-    points = tuple(replace(point, at=min(point.at, latest)) for point in memory.points)
-    return replace(memory, version=version, points=points if memory.version else memory.points)
+def _corners(memory: Footprint, activity: ActivityCost, limit_bytes: int | None) -> tuple[Corner, ...]:
+    """The envelope of workers that run no activities."""
+    points = [Corner(each.cached, each.bytes - each.running * activity.likely_bytes) for each in memory.points]
+    if not _activities_rule(memory, activity, limit_bytes):
+        return _concave(points)
+    each_bytes = activity.workflow_high_bytes or 0.0
+    base_bytes = max(point.bytes - each_bytes * point.cached for point in points)
+    most = points[-1].cached
+    return (Corner(0, base_bytes), Corner(most, base_bytes + each_bytes * most))[: 2 if each_bytes and most else 1]
 
 
-Used = tuple[int, int, datetime]
-"""How many workflows were cached, how many bytes a worker used with them, and when."""
+def _activities_rule(memory: Footprint, activity: ActivityCost, limit_bytes: int | None) -> bool:
+    """Whether memory follows activities rather than what is cached.
 
-
-def _live(seen: Observation, bytes_each: float, growth_bytes_per_second: float) -> Iterator[Used]:
-    """Warm workers as they would be with all their activity slots in use.
-
-    What one had cached when it told is not what fills it now, if memory has grown much since (seen: workers that gained
-    1.4 GiB between two beats passed for nearly empty ones, and a cache that killed for one that is safe).
+    How much more a fuller cache takes is lost in the noise between two highest points then; the fit tells it better.
+    What it can't show to take anything is not blamed for what activities fill.
     """
-    fresh_seconds = HEARTBEAT.fresh.total_seconds()
-    for worker in seen.ready:
-        cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
-        if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
-            continue
-        if growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
-            continue
-        free = (worker.activity_slots or 0) - (worker.activity_slots_used or 0)
-        yield cached, int(used_bytes + free * bytes_each) if free > 0 else used_bytes, seen.observed_at
+    taken_bytes = max((point.running for point in memory.points), default=0) * activity.likely_bytes
+    held = max((point.cached for point in memory.points), default=0)
+    return taken_bytes > max(RULING_PART * (limit_bytes or math.inf), (activity.workflow_high_bytes or 0.0) * held)
 
 
-def _killed(seen: Observation) -> Iterator[Used]:
-    """A kill proves that what was cached needs more than the limit."""
-    limit = seen.target.memory_limit_bytes
-    for ended in seen.exits:
-        if ended.reason is ExitReason.OOM_KILLED and limit is not None and (cached := _cached(ended)) is not None:
-            yield cached, int(limit * OOM_FACTOR), ended.at
-
-
-def _cached(ended: WorkerExit) -> int | None:
-    """What it had cached; where nobody knows, half of what it may have had, to err on the safe side."""
-    if ended.cached is not None:
-        return ended.cached
-    return ended.cache // 2 if ended.cache is not None else None
-
-
-def _concave(points: tuple[MemoryPoint, ...]) -> tuple[Corner, ...]:
+def _concave(points: Sequence[Corner]) -> tuple[Corner, ...]:
     """The upper concave hull of the points, from an empty worker to the highest; never empty."""
     if not points:
         return (Corner(0, GUESSED_BASE_BYTES),)
     first = points[0]
     start = [] if first.cached < CLOSEST_CORNERS else [Corner(0, min(first.bytes / 2, GUESSED_BASE_BYTES / 2))]
     hull: list[Corner] = []
-    for corner in (*start, *(Corner(point.cached, point.bytes) for point in points)):
+    for corner in (*start, *points):
         if hull and (corner.bytes <= hull[-1].bytes or corner.cached <= hull[-1].cached):
             continue
         while len(hull) > 1 and _slope(hull[-1], corner) >= _slope(hull[-2], hull[-1]):
@@ -172,12 +132,23 @@ def _mean_slope(corners: tuple[Corner, ...]) -> float | None:
     return _slope(corners[0], corners[-1])
 
 
+def _slope_beyond(corners: tuple[Corner, ...], mean: float | None, activity: ActivityCost) -> float:
+    """Bytes of each workflow beyond the fullest that was seen."""
+    if mean is not None:
+        return max(_slope(*corners[-2:]), SHALLOWEST * mean, SMALLEST_WORKFLOW_BYTES)
+    return SMALLEST_WORKFLOW_BYTES if len(corners) == 1 and activity.likely_bytes else GUESSED_WORKFLOW_BYTES
+
+
 def _growth(memory: Footprint, seen: Observation) -> tuple[Level, float]:
-    """The fullest worker's memory, and how fast it grows; a fall, after an eviction or a death, starts anew."""
+    """The memory of the fullest that serves, and how fast it grows; a fall, after an eviction or a death, starts anew.
+
+    A worker that starts grows by what it imports, and stops by itself.
+    """
     before = memory.fullest_bytes
-    if seen.fullest_bytes is None:
+    fullest_bytes = max((worker.memory_bytes for worker in seen.ready if worker.memory_bytes is not None), default=None)
+    if fullest_bytes is None:
         return before, memory.growth_bytes_per_second
-    newest = Level(float(seen.fullest_bytes), seen.observed_at)
+    newest = Level(float(fullest_bytes), seen.observed_at)
     if before.value is None or before.at is None or newest.value is None or newest.value < before.value:
         return newest, 0.0
     seconds = (seen.observed_at - before.at).total_seconds()

@@ -1,5 +1,6 @@
 """What follows from observations: load, memory and cache use, each with what it rests on. Pure and frozen."""
 
+import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -62,7 +63,9 @@ class MemoryUse:
     """Memory of one worker as its workflows cached grow: concave through `corners`, then `slope` on.
 
     `measured` says whether the slope was seen or is a guess from before any measurement. `soonest_bytes` is what
-    the fullest worker will have when a decision that is made now takes effect.
+    the fullest worker will have when a decision that is made now takes effect. The corners are of a worker that runs no
+    activities; each that it runs adds `activity_bytes`, at most `activity_high_bytes`, and nothing while it is not
+    known to take anything.
     """
 
     corners: tuple[Corner, ...]
@@ -74,9 +77,25 @@ class MemoryUse:
     soonest_bytes: float | None
     quality: Quality
     measured: bool
+    activity_bytes: float = 0.0
+    activity_high_bytes: float = 0.0
+    told_apart: bool = True  # whether what activities take is known from what the cache takes, or can't be
 
-    def predicted_bytes(self, cache: int) -> float:
-        """Memory of a worker whose caches are full at this size."""
+    @property
+    def cautious(self) -> "MemoryUse":
+        """The same where each activity takes as much as it may."""
+        return replace(self, activity_bytes=self.activity_high_bytes)
+
+    @property
+    def most_held(self) -> int:
+        """The fullest cache that was seen."""
+        return math.ceil(self.largest_cached / self.caches)
+
+    def predicted_bytes(self, cache: int, activities: float = 0.0) -> float:
+        """Memory of a worker whose caches are full at this size while it runs so many activities."""
+        return self._cached_bytes(cache) + activities * self.activity_bytes
+
+    def _cached_bytes(self, cache: int) -> float:
         cached = cache * self.caches
         below = self.corners[0]
         for corner in self.corners[1:]:
@@ -86,8 +105,9 @@ class MemoryUse:
             below = corner
         return below.bytes + (cached - below.cached) * self.slope_bytes
 
-    def largest_cache(self, bound_bytes: float) -> int:
+    def largest_cache(self, bound_bytes: float, activities: float = 0.0) -> int:
         """The largest size whose predicted memory stays within the bound; negative where not even none does."""
+        bound_bytes -= activities * self.activity_bytes
         below = self.corners[0]
         if below.bytes > bound_bytes:
             return -1

@@ -104,6 +104,7 @@ class WorkerSeen:
     memory_bytes: int | None = None
     memory_peak_bytes: int | None = None  # since the tick before
     memory_age_seconds: float | None = None
+    memory_at_beat_mib: int | None = None  # what it used when it sent its newest heartbeat
     heartbeat_age_seconds: float | None = None
     caches: int | None = None
     cached: int | None = None  # workflows in all its caches

@@ -104,18 +104,19 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPoint:
-    """The most memory that a worker was seen to use with so many workflows cached."""
+    """The most memory that a worker was seen to use with so many workflows cached, and how many activities it ran."""
 
     cached: int
     bytes: int
     at: Brief
+    running: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ActivityFit:
-    """Fading sums of the least-squares fit in `scaler.learn.activity_bytes`, in its order; megabytes."""
+    """Fading moments of the least-squares fit in `scaler.learn.activity_bytes`, in its order; megabytes."""
 
-    sums: tuple[float, ...] = ()
+    moments: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 A cut for safety is immediate. Everything else waits until it is calm, pays, and was not changed a moment ago.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -12,6 +13,8 @@ from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Change
 from scaler.rules.situation import Situation
 from scaler.rules.trial import unsettled
+from scaler.size.activity_memory import RunningActivities
+from scaler.size.cache_bounds import TRUSTED_GROWTH
 
 RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
 FULL_FRACTION = 0.8
@@ -80,21 +83,52 @@ def alarms(situation: Situation) -> tuple[Reason, ...]:
 
 def _fixed(situation: Situation, found: tuple[Reason, ...]) -> CacheChoice:
     """The cache is not set from here; in an emergency a person has to, and is told so."""
-    by_hand = (Reason.CACHE_TO_CUT_BY_HAND,) if found and situation.fleet.polls(TaskType.WORKFLOW) else ()
+    by_hand = _by_hand(situation) if found else ()
     reasons = (Reason.CACHE_FIXED, *found, *by_hand) if found or situation.fleet.decides_cache else ()
     return CacheChoice(cache=None, bound=Constraint.FIXED, emergency=bool(found), reasons=reasons)
 
 
+def _by_hand(situation: Situation) -> tuple[Reason, ...]:
+    """What a person has to do."""
+    if situation.poisoned:
+        return (Reason.POISON_WORKFLOW,)
+    if _activities_fill_memory(situation, situation.current.cache):
+        return (Reason.ACTIVITIES_FILL_MEMORY,)
+    return (Reason.CACHE_TO_CUT_BY_HAND,) if situation.fleet.polls(TaskType.WORKFLOW) else ()
+
+
 def _emergency(situation: Situation, found: tuple[Reason, ...]) -> CacheChoice:
-    """Cut now to what is safe; where the estimate calls the present size safe, the kill proves it wrong."""
+    """Cut now to what is safe; where the estimate calls the present size safe, the kill proves it wrong.
+
+    The first cut keeps the declared minimum, if memory is thought to hold it; a breach at the minimum shows that it
+    does not.
+    """
     need, floor = situation.need, situation.fleet.cache.min
     current = situation.current.cache if situation.current.cache is not None else need.size.cache
-    if current is None or current <= floor or situation.poisoned:
-        why = Reason.POISON_WORKFLOW if situation.poisoned else Reason.AT_CACHE_FLOOR
-        return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*found, why))
+    why = _no_cut(situation, current)
+    if current is None or why:
+        return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*found, *why))
     safe = need.safe_cache if need.safe_cache is not None else current
-    cut = max(floor, min(safe, int(current * EMERGENCY_CUT), _half_of_given(situation, current)))
+    lowest = floor if current > floor and safe >= floor else CACHE_FLOOR
+    cut = max(lowest, min(safe, int(current * EMERGENCY_CUT), _half_of_given(situation, current)))
     return CacheChoice(cache=cut, bound=Constraint.MEMORY, emergency=True, reasons=(*found, Reason.CACHE_CUT))
+
+
+def _no_cut(situation: Situation, current: int | None) -> tuple[Reason, ...]:
+    """Why a smaller cache would not help."""
+    if situation.poisoned:
+        return (Reason.POISON_WORKFLOW,)
+    if current is None or current <= CACHE_FLOOR:
+        return (Reason.AT_CACHE_FLOOR,)
+    return (Reason.ACTIVITIES_FILL_MEMORY,) if _activities_fill_memory(situation, current) else ()
+
+
+def _activities_fill_memory(situation: Situation, cache: int | None) -> bool:
+    """Whether a worker's activities take more of its memory than its cache does."""
+    memory, workers = situation.estimate.memory, max(situation.estimate.ready, 1)
+    most = RunningActivities.of(situation.estimate).most_on_one(workers) * memory.activity_bytes
+    held = min(cache, memory.most_held) if cache is not None else memory.most_held
+    return most > memory.predicted_bytes(held) - memory.predicted_bytes(0)
 
 
 def _half_of_given(situation: Situation, current: int) -> int:
@@ -139,7 +173,10 @@ def _wanted(situation: Situation, current: int) -> int:
         return current
     if need.safe_cache is not None and need.safe_cache < current:
         # Where memory does not hold the declared minimum, what is needed lies below it: a cut must not raise.
-        return max(min(int(SLACK * need.safe_cache), need.size.cache), min(situation.fleet.cache.min, need.size.cache))
+        # What nobody ever held is extrapolation: a cut that stops short of it would not be the last.
+        held = math.ceil(TRUSTED_GROWTH * situation.estimate.memory.most_held)
+        cut = min(int(SLACK * need.safe_cache), need.size.cache, max(held, CACHE_FLOOR))
+        return max(cut, min(situation.fleet.cache.min, need.size.cache))
     if need.size.cache >= RAISE_FACTOR * current and _is_full(situation, current):
         return need.size.cache
     return need.size.cache if need.size.cache <= CUT_FACTOR * current else current
@@ -159,7 +196,12 @@ def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | No
     holds = {
         Constraint.ROLLOUT: situation.rolling,
         Constraint.MISSING_SIGNAL: not _overridden(situation)
-        and (estimate.restarting > 0 or estimate.starting > 0 or not situation.all_fresh),
+        and (
+            estimate.restarting > 0
+            or estimate.starting > 0
+            or not situation.all_fresh
+            or (wanted < current and not estimate.memory.told_apart)
+        ),
         Constraint.EMBARGO: not needed
         and (unsettled(situation) or any(embargo.change is change for embargo in memory.embargoes)),
         Constraint.NO_GAIN: not needed

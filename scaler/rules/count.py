@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Change
+from scaler.rules.activity_floor import workers_for_activity_memory
 from scaler.rules.cache_gate import CacheChoice
 from scaler.rules.effect import in_vain
 from scaler.rules.hold_after_cut import held_after_cut
@@ -18,6 +19,9 @@ from scaler.size.capacity import BY_LOAD, UTILISATION_CAP
 
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
+BEYOND_ACTIVITIES = (Constraint.WORKFLOW_TASK_LOAD, Constraint.ACTIVITY_MEMORY)
+"""What asks for workers however few activities the last ones brought."""
+
 URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
 
@@ -89,6 +93,8 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
     if situation.rolling or (cache is not None and cache != current.cache):
         yield Limit(current.workers, Constraint.ROLLOUT, Reason.HELD_BY_ROLLOUT)
     yield Limit(busy_workers(situation), Constraint.BUSY_SLOTS, Reason.HELD_BY_BUSY_WORKERS)
+    by_memory = workers_for_activity_memory(situation, cache)
+    yield Limit(by_memory, Constraint.ACTIVITY_MEMORY, Reason.HELD_BY_ACTIVITY_MEMORY)
     if estimate.restarting or estimate.new_crashes or estimate.new_oom_kills:
         yield Limit(current.workers, Constraint.CRASHES, Reason.HELD_BY_CRASHES)
     if situation.overridden:
@@ -114,7 +120,7 @@ def _ceilings(situation: Situation, wanted: Limit, *, emergency: bool) -> Iterat
     if emergency or situation.overridden:
         return
     why = in_vain(situation)
-    if why is not None and situation.need.workers_bound is not Constraint.WORKFLOW_TASK_LOAD:
+    if why is not None and situation.need.workers_bound not in BEYOND_ACTIVITIES:
         yield Limit(current, Constraint.NO_GAIN, why)
     if wanted.constraint in BY_LOAD.values():
         if situation.unproven:

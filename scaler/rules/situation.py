@@ -12,13 +12,16 @@ from scaler.learn.arrivals import FIRST_RATES, LEARNING_TIME
 from scaler.model.common import Quality, Size
 from scaler.model.decision import Constraint
 from scaler.model.estimate import Estimate, Load
-from scaler.model.observation import Observation, WorkerSeen
+from scaler.model.observation import Observation, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.model.remembered import Remembered
 from scaler.size.search import Need, Search
 
 EMERGENCY_FRACTION = 0.92
 """Part of the memory limit at which a worker is as good as killed."""
+
+GROWTH_COUNTS_FROM = 0.75
+"""Part of the memory limit below which growth is no emergency, unless caches fill: then it goes on."""
 
 SURGE_FRACTION = 0.25
 
@@ -82,24 +85,42 @@ class Situation:
 
     @cached_property
     def breaching(self) -> tuple[WorkerSeen, ...]:
-        """Live workers that are about to be killed for their memory, fullest first."""
-        limit = self.estimate.memory.limit_bytes
+        """Live workers that are about to be killed for their memory, fullest first.
+
+        Growth counts for those that serve: one that starts grows by what it imports, and stops by itself.
+        """
+        memory, limit = self.estimate.memory, self.estimate.memory.limit_bytes
         if limit is None:
             return ()
-        growing = max((self.estimate.memory.soonest_bytes or 0) - (self.estimate.memory.fullest_bytes or 0), 0)
-        return self._fuller_than(min(EMERGENCY_FRACTION * limit, limit - growing))
+        growing = max((memory.soonest_bytes or 0) - (memory.fullest_bytes or 0), 0)
+        soon = max(limit - growing, 0.0 if self._caches_fill else GROWTH_COUNTS_FROM * limit)
+        return self._fuller_than(min(EMERGENCY_FRACTION * limit, soon), EMERGENCY_FRACTION * limit)
 
     @cached_property
     def full(self) -> tuple[WorkerSeen, ...]:
         """Those of them that need not even grow any more."""
         limit = self.estimate.memory.limit_bytes
-        return () if limit is None else self._fuller_than(EMERGENCY_FRACTION * limit)
+        return () if limit is None else self._fuller_than(EMERGENCY_FRACTION * limit, EMERGENCY_FRACTION * limit)
 
-    def _fuller_than(self, memory_bytes: float) -> tuple[WorkerSeen, ...]:
-        if (self.seen.fullest_bytes or 0) < memory_bytes:
+    def _fuller_than(self, ready_bytes: float, live_bytes: float) -> tuple[WorkerSeen, ...]:
+        if (self.seen.fullest_bytes or 0) < ready_bytes:
             return ()
-        full = [worker for worker in self.seen.live if (worker.memory_bytes or 0) >= memory_bytes]
+        full = [
+            worker
+            for worker in self.seen.live
+            if (worker.memory_bytes or 0) >= (ready_bytes if worker.state is WorkerState.READY else live_bytes)
+        ]
         return tuple(sorted(full, key=lambda worker: worker.memory_bytes or 0, reverse=True))
+
+    @cached_property
+    def _caches_fill(self) -> bool:
+        """Whether workflow tasks come to caches that are not known to be full: growth goes on then."""
+        if not any(load.arrivals_per_second for load in self.estimate.workflow_loads):
+            return False
+        return any(
+            worker.cached is None or worker.cache is None or worker.cached < worker.cache * (worker.caches or 1)
+            for worker in self.seen.ready
+        )
 
     @cached_property
     def breach(self) -> bool:
@@ -166,9 +187,7 @@ class Situation:
     @cached_property
     def workers_ceiling(self) -> int:
         """The most workers that bounds and limits allow."""
-        limits = self.fleet.limits
-        by_connections = limits.connections // limits.per_worker if limits is not None else self.fleet.workers.max
-        return min(self.fleet.workers.max, by_connections)
+        return self.fleet.most_workers
 
     @cached_property
     def within_margin(self) -> bool:

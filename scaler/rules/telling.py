@@ -44,7 +44,8 @@ def decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice:
 
 
 def _infeasible(situation: Situation) -> bool:
-    return situation.need.size.workers > situation.workers_ceiling and situation.late is True
+    beyond = situation.need.size.workers > situation.workers_ceiling and situation.late is True
+    return beyond or situation.need.activities_fill_memory
 
 
 def _moved(situation: Situation, plan: Plan, count: Count) -> tuple[Reason, ...]:
@@ -59,6 +60,7 @@ def _scale_out(situation: Situation) -> Reason:
     reasons = {
         Constraint.BACKLOG: Reason.SCALE_OUT_BACKLOG,
         Constraint.WORKFLOW_TASK_LOAD: Reason.SCALE_OUT_WORKFLOW_TASKS,
+        Constraint.ACTIVITY_MEMORY: Reason.SCALE_OUT_MEMORY,
     }
     return reasons.get(situation.need.workers_bound, Reason.SCALE_OUT_ACTIVITY)
 
@@ -68,6 +70,7 @@ def _of_all(situation: Situation) -> tuple[Reason, ...]:
     reasons = {
         Reason.OVERRIDDEN: situation.memory.operator.override is not None,
         Reason.BOUNDS_INFEASIBLE: _infeasible(situation),
+        Reason.ACTIVITIES_FILL_MEMORY: situation.need.activities_fill_memory,
         Reason.UNREAD_LOAD: any(load.unread for load in situation.estimate.loads),
         Reason.MEMORY_LIMIT_UNKNOWN: situation.estimate.memory.limit_bytes is None,
     }

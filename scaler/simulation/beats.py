@@ -1,8 +1,10 @@
 """Worker heartbeats: each worker's own figures, once an interval, the first one interval after it began to poll."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from activities.memory_tracks import SAME_MOMENT
 from activities.sources.heartbeats import BEATS_MISSED, SHORTEST_INTERVAL
 from scaler.simulation.scenario import SignalName
 from scaler.simulation.visibility import Darkness
@@ -29,12 +31,23 @@ class Beat:
 
 @dataclass(slots=True)
 class _Pulse:
-    """What a worker has sent, and what was read of it."""
+    """What a worker has sent, and what was read of it; memory as the platform sampled it nearest to the beat."""
 
     next_at: float
     done: Done
     sent: Beat | None = None
     read: Beat | None = None
+    sent_bytes: float | None = None
+    read_bytes: float | None = None
+    gap: float = math.inf
+
+    def compare(self, worker: Worker) -> None:
+        """Take the platform's newest sample, if it is nearer to the newest beat than the one before."""
+        if self.sent is None or worker.sampled_bytes is None:
+            return
+        gap = abs(worker.sampled_at - self.sent.at)
+        if gap < self.gap and gap <= SAME_MOMENT.total_seconds():
+            self.gap, self.sent_bytes = gap, worker.sampled_bytes
 
 
 class Heartbeats:
@@ -58,7 +71,7 @@ class Heartbeats:
         if now - self._read_at >= self._read_every and not self._darkness.hides(SignalName.HEARTBEATS, now):
             self._read_at = now
             for worker, pulse in self._pulses.items():
-                pulse.read = pulse.sent
+                pulse.read, pulse.read_bytes = pulse.sent, pulse.sent_bytes
                 worker.said_cached = pulse.sent.cached if pulse.sent is not None else None
         if len(self._pulses) > len(workers) + FORGET_AFTER:
             self._pulses = {worker: self._pulses[worker] for worker in workers if worker in self._pulses}
@@ -71,12 +84,18 @@ class Heartbeats:
             return None
         return beat
 
+    def memory_at_beat(self, worker: Worker) -> float | None:
+        """What a worker used when it sent the newest beat that is known of it."""
+        pulse = self._pulses.get(worker)
+        return pulse.read_bytes if pulse is not None else None
+
     def _send(self, worker: Worker, now: float) -> None:
         pulse = self._pulses.get(worker)
         if pulse is None:
             began = worker.ready_at or 0.0
             self._pulses[worker] = _Pulse(began + self._first_after(worker), worker.done())
             return
+        pulse.compare(worker)
         if now < pulse.next_at:
             return
         done, before = worker.done(), pulse.done
@@ -91,6 +110,8 @@ class Heartbeats:
             hits_per_second=(done.hits - before.hits) / self._interval if second else None,
             misses_per_second=(done.misses - before.misses) / self._interval if second else None,
         )
+        pulse.sent_bytes, pulse.gap = None, math.inf
+        pulse.compare(worker)
         pulse.done = done
         pulse.next_at += self._interval
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from activities.joining import join, rows_kept, totals, workflow_cores
+from activities.memory_tracks import MemoryTracks
 from activities.schedule import schedule_at
 from activities.watch import crossed, ends_tick
 from scaler.claims import Standing, record_step
@@ -65,6 +66,7 @@ class FleetLoop:
         self.record: TargetRecord | None = None  # as the target keeps it
         self.given_up = False
         self._short = False
+        self._tracks = MemoryTracks()
         self._watch: _Watch | None = None
 
     @property
@@ -120,6 +122,7 @@ class FleetLoop:
     def watch(self, told: Told, now: datetime) -> bool:
         """Take one look; True once the tick is over, and what was told is what the next decision builds on."""
         watch, seen = self._under_way(), self.observe(told, now)
+        self._tracks = self._tracks.after(seen.workers, now)
         new = crossed(watch.plan.wake, seen, watch.began)
         if watch.crossed is None:
             watch.crossed = new
@@ -146,7 +149,7 @@ class FleetLoop:
             queues=queues(told, now),
             task_times=task_times(told, now),
             replay=told.replay,
-            workers=rows_kept(joined.workers),
+            workers=rows_kept(self._tracks.after(joined.workers, now).at_beats(joined.workers, now)),
             totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
             exits=found.exits,
             strangers=told.strangers,

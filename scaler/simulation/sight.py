@@ -177,9 +177,10 @@ class Sight:
         beat = self.heartbeats.of(worker, now)
         if beat is None:
             return row
-        build = worker.build
+        build, told_bytes = worker.build, self.heartbeats.memory_at_beat(worker)
         return replace(
             row,
+            memory_at_beat_mib=round(told_bytes / 2**20) if told_bytes is not None else None,
             heartbeat_age_seconds=now - beat.at,
             caches=1,
             cached=beat.cached,

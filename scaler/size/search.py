@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from scaler.fleet import CACHE_FLOOR, Fleet
 from scaler.model.common import Size
 from scaler.model.decision import Alternative, Constraint, Prediction
-from scaler.model.estimate import Estimate, Load, MemoryUse
+from scaler.model.estimate import Estimate, Load
+from scaler.size.activity_memory import RunningActivities, fewest_workers
+from scaler.size.cache_bounds import CacheBounds, cache_bounds, usable_bytes
 from scaler.size.capacity import MOST_WORKERS, Asked, Service, predicted_wait, workers_needed
 from scaler.size.offer import Offers
-
-TRUSTED_GROWTH = 2.0
-"""A cache may grow to so many times what was ever seen full; beyond, memory is extrapolation."""
 
 NEXT_CACHE = 1.25
 """How far the neighbours of a cache size are from it that a decision tells of."""
@@ -27,18 +26,12 @@ PAYBACK_HOURS = 2.0
 CHANGE_WORKERS = 0.02
 """Cost of a change beside the surge, as a part of the fleet for an hour: lost caches, attention, risk."""
 
+CUT_IS_DEAR = 1.0
+"""A smaller cache than the present one is as dear as a fleet that is larger by the part that is cut: what activities
+took is not to be cut out of a cache."""
+
 EQUAL_COSTS = 0.005
 """Costs that differ by less than this part are equal; of equals the larger cache wins."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheBounds:
-    """The cache sizes that may be chosen, and what bounds them above."""
-
-    lowest: int
-    highest: int
-    bound: Constraint
-    too_small: bool = False  # the memory limit does not even hold the lowest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +46,7 @@ class Need:
     safe_cache: int | None  # the largest that memory allows; None where it is not decided
     alternatives: tuple[Alternative, ...] = ()
     memory_floor: bool = False
+    activities_fill_memory: bool = False  # with no number of workers that is allowed they fit beside a cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +54,7 @@ class _Candidate:
     size: Size
     bound: Constraint
     cost_per_hour: float
+    fits: bool = True
 
 
 class Search:
@@ -73,6 +68,7 @@ class Search:
         self._workflows = tuple(map(self._asked, estimate.workflow_loads))
         self._activities = tuple(map(self._asked, estimate.activity_loads))
         self._for_activities = self._most_for(self._activities, current)  # the cache does not touch them
+        self._running = RunningActivities.of(estimate)
 
     def _asked(self, load: Load) -> Asked:
         return Asked(
@@ -88,24 +84,49 @@ class Search:
 
     def need(self) -> Need:
         """The cheapest size that keeps every objective within the memory limit."""
-        bounds = cache_bounds(self._estimate.memory, self._fleet, self._current.cache)
-        best = _cheapest([self._candidate(cache) for cache in self._caches(bounds)])
+        bounds = cache_bounds(self._estimate.memory, self._fleet, self._current.cache, self._running.slots)
+        candidates = [self._candidate(cache) for cache in self._caches(bounds)]
+        fitting = [each for each in candidates if each.fits]
+        best = _cheapest(fitting) if fitting else self._candidate(CACHE_FLOOR if bounds is not None else None)
         return Need(
             size=best.size,
             workers_bound=best.bound,
             cache_bound=self._cache_bound(best.size.cache, bounds),
             cost_per_hour=best.cost_per_hour,
             predicted=self.predict(best.size),
-            safe_cache=_safe_cache(self._estimate.memory, self._fleet) if self._fleet.decides_cache else None,
+            safe_cache=self._safe_beside(best.size.workers) if self._fleet.decides_cache else None,
             alternatives=tuple(self._rejected(best, bounds)),
             memory_floor=bounds is not None and bounds.too_small,
+            activities_fill_memory=not fitting,
         )
 
     def workers_at(self, cache: int | None) -> tuple[int, Constraint]:
         """The fewest workers that keep the objectives of all queues with caches of this size."""
         best = self._for_all(cache) if self._workflows else self._for_activities
+        by_memory = self._for_memory(cache)
+        if by_memory is None or by_memory > best[0]:
+            best = (self._fleet.most_workers if by_memory is None else by_memory), Constraint.ACTIVITY_MEMORY
         reserve = self._fleet.workers.reserve
         return best[0] + reserve, Constraint.RESERVE if reserve and best[0] == 0 else best[1]
+
+    def _for_memory(self, cache: int | None) -> int | None:
+        """The fewest workers whose memory holds their share of the activities; None where the most do not."""
+        usable = usable_bytes(self._estimate.memory, self._fleet)
+        fewest = fewest_workers(self._estimate.memory, self._running, cache, usable) if usable is not None else 0
+        return fewest if fewest is not None and fewest <= self._fleet.most_workers else None
+
+    def _safe_beside(self, workers: int) -> int | None:
+        """The largest cache that memory holds beside the share of so many workers, or of those that there are."""
+        memory, usable = self._estimate.memory, usable_bytes(self._estimate.memory, self._fleet)
+        if usable is None:
+            return None
+        standing = max(workers, self._current.workers)
+        safe, current = memory.largest_cache(usable, self._running.most_on_one(standing)), self._current.cache
+        if current is not None and safe < current <= memory.largest_cache(usable):
+            # It would fit but for the activities: they are the count's matter, as long as that has room for them.
+            by_count = self._for_memory(current)
+            return current if by_count is not None and by_count <= standing else safe
+        return safe
 
     def _for_all(self, cache: int | None) -> tuple[int, Constraint]:
         """The fewest workers that are enough with the replays that so many lead to, and for activities.
@@ -134,7 +155,9 @@ class Search:
             size=size,
             workflow_task_seconds=self._longest_wait(self._workflows, size),
             activity_seconds=self._longest_wait(self._activities, size),
-            memory_bytes=int(memory.predicted_bytes(size.cache)) if size.cache is not None else None,
+            memory_bytes=int(memory.predicted_bytes(size.cache, self._running.most_on_one(size.workers)))
+            if size.cache is not None
+            else None,
             miss_ratio=self._offers.misses(size),
             cost_per_hour=self._cost(size),
             utilisation=max(busy) / size.workers if busy and size.workers else None,
@@ -151,12 +174,14 @@ class Search:
         """The largest that may be chosen, and the present one, which costs no change.
 
         No other is worth a change: it asks for as many workers as the largest or more, and with as many for more
-        replays.
+        replays. A present one that is larger than what fits beside activities in all slots may fit beside what each
+        worker has of them.
         """
         current = self._current.cache
         if bounds is None:
             return [current]
-        stays = current is not None and bounds.lowest <= current < bounds.highest
+        fits = bounds.highest if bounds.fits is None else max(bounds.fits, bounds.highest)
+        stays = current is not None and bounds.lowest <= current <= fits and current != bounds.highest
         return [bounds.highest, current] if stays else [bounds.highest]
 
     def count_at(self, cache: int | None) -> tuple[int, Constraint]:
@@ -167,8 +192,8 @@ class Search:
 
     def _candidate(self, cache: int | None) -> _Candidate:
         workers, bound = self.count_at(cache)
-        size = Size(workers, cache)
-        return _Candidate(size, bound, self._cost(size))
+        size, by_memory = Size(workers, cache), self._for_memory(cache)
+        return _Candidate(size, bound, self._cost(size), fits=by_memory is not None and workers >= by_memory)
 
     def _cost(self, size: Size) -> float:
         """Worker-hours and the hours spent on replays, at a worker's price, and what a change costs spread out."""
@@ -183,6 +208,10 @@ class Search:
         if self._current.cache is not None and size.cache != self._current.cache:
             surge_hours = self._estimate.start_seconds * max(1.0, size.workers / 4) / 3600
             changing = (surge_hours + CHANGE_WORKERS * size.workers) / PAYBACK_HOURS
+            lost = (
+                max(1 - (size.cache or 0) / self._current.cache, 0.0) if self._estimate.memory.activity_bytes else 0.0
+            )
+            changing += CUT_IS_DEAR * lost * size.workers
         return price * (size.workers + replaying + changing)
 
     def _most_for(self, asked: Sequence[Asked], size: Size) -> tuple[int, Constraint]:
@@ -226,40 +255,3 @@ def _cheapest(candidates: list[_Candidate]) -> _Candidate:
     lowest = min(candidate.cost_per_hour for candidate in candidates)
     near = [candidate for candidate in candidates if candidate.cost_per_hour <= lowest * (1 + EQUAL_COSTS) + 1e-9]
     return max(near, key=lambda candidate: candidate.size.cache or 0)
-
-
-def cache_bounds(memory: MemoryUse, fleet: Fleet, current: int | None) -> CacheBounds | None:
-    """The cache sizes that may be chosen; None where the cache is not decided here."""
-    if not fleet.decides_cache:
-        return None
-    above = [(fleet.cache.max, Constraint.CACHE_MAX), (_trusted(memory, current), Constraint.CACHE_TRUST)]
-    safe = _safe_cache(memory, fleet)
-    if safe is not None:
-        above.append((safe, Constraint.MEMORY))
-    highest, bound = min(above, key=lambda each: each[0])
-    lowest = fleet.cache.min
-    if highest >= lowest:
-        return CacheBounds(lowest=lowest, highest=highest, bound=bound)
-    if safe is None or safe >= lowest:
-        return CacheBounds(lowest=lowest, highest=lowest, bound=Constraint.CACHE_MIN)
-    # Memory outranks the declared minimum, and the hard floor outranks memory.
-    fits = max(CACHE_FLOOR, safe)
-    return CacheBounds(lowest=fits, highest=fits, bound=Constraint.MEMORY, too_small=safe < CACHE_FLOOR)
-
-
-def _safe_cache(memory: MemoryUse, fleet: Fleet) -> int | None:
-    """The largest cache that stays within the memory limit less its head-room; None where no limit is known."""
-    if memory.limit_bytes is None:
-        return None
-    return memory.largest_cache(memory.limit_bytes * (1 - fleet.memory.headroom))
-
-
-def _trusted(memory: MemoryUse, current: int | None) -> int:
-    """Growth is trusted from what was seen full; what is set already needs no more trust than it had."""
-    if not memory.measured or memory.limit_bytes is None:
-        return current if current is not None else FIRST_CACHE
-    return max(math.ceil(TRUSTED_GROWTH * memory.largest_cached / memory.caches), current or 0, CACHE_FLOOR)
-
-
-FIRST_CACHE = 100
-"""The size that a fleet starts with where nothing is known: small enough to be watched growing."""

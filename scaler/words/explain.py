@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from scaler.fleet import Delivery
+from scaler.learn.activity_bytes import activity_cost
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Alternative, Decision, Prediction
 from scaler.state import State
@@ -170,6 +171,7 @@ def _facts(state: State) -> Facts:
         "connections": str(limits.connections) if limits is not None else "its",
         "per_worker": str(limits.per_worker) if limits is not None else "some",
         "limit": _limit(state),
+        "activity_memory": _activity_memory(state),
         "headroom": f"{fleet.memory.headroom:.0%}",
         "override_end": _time(override.until if override is not None else None, "it is cleared"),
         "override_reason": override.reason if override is not None else "no reason is known",
@@ -178,6 +180,15 @@ def _facts(state: State) -> Facts:
         "hold_end": _time(since + fleet.behaviour.foreign_hold if since is not None else None, "it is resumed"),
         "fixed": _fixed(state),
     }
+
+
+def _activity_memory(state: State) -> str:
+    """How much memory a worker's activities may take: its slots times what one takes."""
+    each = activity_cost(state.memory.worker.activities).likely_bytes
+    slots = max([each.activity_slots or 0 for each in state.observation.workers], default=0) if state.observation else 0
+    if not each or not slots:
+        return "its slots times the memory of one activity"
+    return f"{slots} slots of some {format_size(int(each))} each"
 
 
 def _fixed(state: State) -> str:

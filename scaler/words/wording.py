@@ -16,7 +16,7 @@ MODES: Final[Mapping[Mode, str]] = {
     Mode.EMERGENCY: "Memory is at its limit, and nothing waits for a cooldown",
     Mode.MEMORY_LIMIT_TOO_SMALL: "Not even the smallest cache fits the memory limit of {limit}",
     Mode.FOREIGN_HOLD: "Somebody else set the worker count; it is left alone until {hold_end}",
-    Mode.INFEASIBLE: "Tasks are late, and its bounds do not allow the workers that it needs",
+    Mode.INFEASIBLE: "Its bounds do not allow what it needs",
     Mode.OVERRIDE: "An operator set its size until {override_end}",
     Mode.ROLLOUT: "Workers are being replaced, so that all have the same cache size",
     Mode.HOLD_AFTER_CUT: "The cache was cut, and no worker goes until latency has stayed good for a while",
@@ -149,6 +149,11 @@ CONSTRAINTS: Final[Mapping[Constraint, Because]] = {
         "more would not fit: a worker may use {limit}, and {headroom} of it stays free",
         "a higher memory limit, or workflows that take less memory",
     ),
+    Constraint.ACTIVITY_MEMORY: Because(
+        "with fewer workers each would run more activities than its memory holds: {activity_memory}",
+        "memory is taken by activities, {activity_memory}, and a smaller cache would not make room for them",
+        "fewer activity slots for each worker, a higher memory limit, or activities that take less",
+    ),
     Constraint.CACHE_MIN: Because(
         "with the smallest cache that is allowed, {cache_min}, so many are needed",
         "it is the smallest that is allowed, cache.min",
@@ -201,6 +206,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.SCALE_OUT_WORKFLOW_TASKS: "workers were added for workflow tasks",
     Reason.SCALE_OUT_BACKLOG: "workers were added because tasks are waiting",
     Reason.SCALE_IN: "workers are taken away",
+    Reason.SCALE_OUT_MEMORY: "workers were added so that each has fewer activities in its memory",
     Reason.CACHE_CUT: "the cache is cut",
     Reason.CACHE_RAISED: "the cache is raised",
     Reason.OOM_KILL: "a worker was killed for its memory",
@@ -211,6 +217,9 @@ REASONS: Final[Mapping[Reason, str]] = {
         "memory asks for a smaller cache, which can't be set from here: give the workers a smaller one where they "
         "start, or more memory"
     ),
+    Reason.ACTIVITIES_FILL_MEMORY: (
+        "activities fill the memory, not the cache ({activity_memory}); give the workers fewer slots or more memory"
+    ),
     Reason.POISON_WORKFLOW: "the same workflow was running at several kills; look at it, no size helps against it",
     Reason.HOLD_AFTER_CUT: "no worker goes yet, because the cache was cut",
     Reason.HELD_BY_LEARNING: "no worker goes before the load was watched for a while",
@@ -220,6 +229,7 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HELD_BY_STEP: "the step is bounded; the rest follows",
     Reason.HELD_BY_BUSY_WORKERS: "fewer would do by the load, but the workers are busy",
     Reason.HELD_BY_MISSED_OBJECTIVE: "no worker goes while tasks wait longer than the objective",
+    Reason.HELD_BY_ACTIVITY_MEMORY: "no worker goes whose activities would not fit the memory of the others",
     Reason.HELD_BY_MISSING_SIGNAL: "no worker goes while signals are missing",
     Reason.HELD_BY_ROLLOUT: "no worker goes while others are being replaced",
     Reason.HELD_BY_CRASHES: "no worker goes while workers crash: that is lost capacity, not less load",
@@ -269,6 +279,7 @@ AGAINST: Final[Mapping[Constraint, str]] = {
     Constraint.FOREIGN_HAND: "somebody else set another size",
     Constraint.PAUSE: "the fleet is paused",
     Constraint.MEMORY: "it would not fit the memory limit",
+    Constraint.ACTIVITY_MEMORY: "the activities of each worker would not fit its memory",
     Constraint.CACHE_MIN: "it is below cache.min",
     Constraint.CACHE_MAX: "it is above cache.max",
     Constraint.CACHE_TRUST: "no cache that full was ever measured",

@@ -1,0 +1,124 @@
+"""Which readings of memory are remembered, and for how long: of so many workflows cached, the highest. Pure.
+
+A point tells how many activities a worker ran then, at the 99th percentile: the highest memory is of a moment at which
+many ran, and what they took can be told from what the cache took at any later time. (How many ran at that very moment
+is not known: with what the newest heartbeat told, the highest of many differences was noise.)
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from scaler.learn.freshness import HEARTBEAT
+from scaler.model.observation import ExitReason, Observation, WorkerExit
+from scaler.model.remembered import Footprint, MemoryPoint, whole_second
+
+POINT_LIFETIME = timedelta(hours=6)
+"""A past peak does not bind for ever."""
+
+OLD_CODE_LIFETIME = timedelta(minutes=30)
+"""What other code used stands in until the present one was seen for a while."""
+
+OOM_FACTOR = 1.2
+"""A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
+
+CONTRADICTED = 0.75
+"""A kill is not the cache's doing where workers that hold as much or more use at most this part of the limit."""
+
+MOST_GROWN = 0.1
+"""Part of its memory that a worker may have gained since it told what it has cached."""
+
+OLD_CACHE = timedelta(minutes=2)
+"""A peak is of a minute, what is cached of the minute before: after a cut both may be of the larger cache."""
+
+TAIL = 2.33
+"""Standard deviations above the mean below which 99 % lie."""
+
+
+def most_running(mean: float, slots: int) -> float:
+    """Activities that one worker runs at the 99th percentile, if they come to workers by chance; at most its slots."""
+    most = mean + TAIL * math.sqrt(mean)
+    return min(most, slots) if slots else most
+
+
+def with_points_of(memory: Footprint, seen: Observation, bytes_each: float) -> Footprint:
+    """The points after one more observation, where an activity costs so many bytes."""
+    memory = _of_present_code(memory, seen)
+    oldest = seen.observed_at - POINT_LIFETIME
+    # One bucket for each doubling of what is cached.
+    highest = {point.cached.bit_length(): point for point in memory.points if point.at > oldest}
+
+    def net(point: MemoryPoint) -> float:
+        return point.bytes - point.running * bytes_each
+
+    def take(point: MemoryPoint) -> None:
+        bucket = point.cached.bit_length()
+        if bucket not in highest or net(point) >= net(highest[bucket]):
+            highest[bucket] = point
+
+    for point in _live(seen, memory.growth_bytes_per_second):
+        take(point)
+    for killed in _killed(seen):
+        living = [net(point) for point in highest.values() if point.cached >= killed.cached]
+        if not living or min(living) > CONTRADICTED * killed.bytes / OOM_FACTOR:
+            take(killed)
+    return replace(memory, points=tuple(highest[bucket] for bucket in sorted(highest)))
+
+
+def _of_present_code(memory: Footprint, seen: Observation) -> Footprint:
+    """After a deploy the points of the code before fade soon: they may be too high, or too low."""
+    ready = [total for total in seen.totals if total.ready]
+    version = max(ready, key=lambda total: total.ready).version if ready else memory.version
+    if version == memory.version:
+        return memory
+    latest = whole_second(seen.observed_at - POINT_LIFETIME + OLD_CODE_LIFETIME)
+    points = tuple(replace(point, at=min(point.at, latest)) for point in memory.points)
+    return replace(memory, version=version, points=points if memory.version else memory.points)
+
+
+def _live(seen: Observation, growth_bytes_per_second: float) -> Iterator[MemoryPoint]:
+    """Warm workers, and what each used at its peak.
+
+    What one had cached when it told is not what fills it now, if memory has grown much since (seen: workers that gained
+    1.4 GiB between two beats passed for nearly empty ones, and a cache that killed for one that is safe).
+    """
+    at, fresh_seconds = whole_second(seen.observed_at), HEARTBEAT.fresh.total_seconds()
+    most, peaks = _most_running_now(seen), _peaks_are_of_this_cache(seen)
+    for worker in seen.ready:
+        cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
+        if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
+            continue
+        if growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
+            continue
+        peak_bytes = worker.memory_peak_bytes or 0 if peaks else 0
+        yield MemoryPoint(cached, max(used_bytes, peak_bytes), at, most)
+
+
+def _most_running_now(seen: Observation) -> int:
+    told = [worker for worker in seen.ready if worker.activity_slots_used is not None]
+    if not told:
+        return 0
+    mean = sum(worker.activity_slots_used or 0 for worker in told) / len(told)
+    return round(most_running(mean, max(worker.activity_slots or 0 for worker in told)))
+
+
+def _peaks_are_of_this_cache(seen: Observation) -> bool:
+    record = seen.applied.record or seen.found
+    cut = record.cut if record is not None else None
+    return cut is None or seen.observed_at - cut.at > OLD_CACHE
+
+
+def _killed(seen: Observation) -> Iterator[MemoryPoint]:
+    """A kill says that what was cached needs more than the limit."""
+    limit = seen.target.memory_limit_bytes if not seen.suspects else None  # single workflows kill at any fill
+    for ended in seen.exits:
+        if ended.reason is ExitReason.OOM_KILLED and limit is not None and (cached := _cached(ended)) is not None:
+            yield MemoryPoint(cached, int(limit * OOM_FACTOR), whole_second(ended.at))
+
+
+def _cached(ended: WorkerExit) -> int | None:
+    """What it had cached; where nobody knows, half of what it may have had, to err on the safe side."""
+    if ended.cached is not None:
+        return ended.cached
+    return ended.cache // 2 if ended.cache is not None else None
