@@ -1,21 +1,18 @@
 """Joins what a target knows of its workers with what they say of themselves. Pure."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from activities.sources.heartbeats import Heartbeat, SlotsSeen
 from activities.targets.contract import TargetLook, TargetWorker
-from scaler.model.observation import MAX_WORKER_ROWS, WorkerSeen, WorkerState, WorkerTotals
+from scaler.model.observation import WorkerSeen, WorkerState, WorkerTotals
 
 WORKFLOW_CORES = {"temporal-python": 1.0}
 """Cores that an SDK's workflow tasks can use in one process; CPython's lock leaves one. Others take what there is."""
 
 LONGEST_START = timedelta(minutes=10)
-
-FULLEST_ROWS = 10
-"""Rows kept for the fullest workers of a fleet that is too large for a row each; the rest are the idlest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +24,16 @@ class Joined:
     others: tuple[Heartbeat, ...]
 
 
-def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime) -> Joined:
-    """Join by host name and process id, or by host name alone where each worker has one of its own."""
+def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime, queues: Container[str]) -> Joined:
+    """Join by host name and process id, or by host name alone where each worker has one of its own.
+
+    Args:
+        look: The target and its workers.
+        beats: Heartbeats of Worker objects, also of those on queues that the fleet does not declare.
+        now: The moment of the look.
+        queues: The queues that the fleet declares.
+
+    """
     by_place: dict[tuple[str, int | None], list[Heartbeat]] = defaultdict(list)
     for beat in beats:
         by_place[beat.host_name, None if look.own_hosts else beat.process_id].append(beat)
@@ -38,23 +43,30 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime) -> Joined:
         processes = (None,) if look.own_hosts else worker.processes
         beats_of_it = [beat for each in processes for beat in by_place.pop((worker.host_name, each), [])]
         own += beats_of_it
-        rows.append(_row(worker, beats_of_it, now))
-    others = tuple(beat for left in by_place.values() for beat in left)
+        rows.append(_row(worker, beats_of_it, now, queues))
+    others = tuple(beat for left in by_place.values() for beat in left if beat.queue in queues)
     return Joined(tuple(rows), frozenset(beat.identity for beat in own), others)
 
 
-def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerSeen:
+def _row(worker: TargetWorker, of_process: list[Heartbeat], now: datetime, queues: Container[str]) -> WorkerSeen:
+    """What a process tells of the fleet's queues; it is silent where it tells of others only.
+
+    Its caches are counted on whatever queue: all of them take its memory.
+    """
+    beats = [beat for beat in of_process if beat.queue in queues]
     if not beats:
         return worker.seen
     workflow = [beat.workflow for beat in beats if beat.workflow is not None]
     activity = [beat.activity for beat in beats if beat.activity is not None]
     caches = [beat for beat in beats if beat.cached is not None]
+    elsewhere = [slots for beat in of_process if beat.queue not in queues for slots in (beat.workflow, beat.activity)]
+    busy_elsewhere = [slots for slots in elsewhere if slots is not None and slots.used]
     return replace(
         worker.seen,
         started_in_seconds=_started_in_seconds(worker.seen, beats, now),
         heartbeat_age_seconds=(now - min(beat.at for beat in beats)).total_seconds(),
-        caches=len(caches),
-        cached=sum(beat.cached or 0 for beat in caches),
+        caches=sum(beat.cached is not None for beat in of_process),
+        cached=sum(beat.cached or 0 for beat in of_process),
         workflow_slots=_total(workflow),
         workflow_slots_used=sum(slots.used for slots in workflow),
         activity_slots=_total(activity),
@@ -63,6 +75,8 @@ def _row(worker: TargetWorker, beats: list[Heartbeat], now: datetime) -> WorkerS
         activities_per_second=_sum(slots.tasks_per_second for slots in activity),
         cache_hits_per_second=_sum(beat.cache_hits_per_second for beat in caches),
         cache_misses_per_second=_sum(beat.cache_misses_per_second for beat in caches),
+        elsewhere_slots_used=sum(slots.used for slots in busy_elsewhere) or None,
+        elsewhere_tasks_per_second=_sum(slots.tasks_per_second for slots in busy_elsewhere),
     )
 
 
@@ -129,17 +143,6 @@ def _total_of(cache: int | None, version: str, workers: Sequence[WorkerSeen], fr
         cache_hits_per_second=sum(worker.cache_hits_per_second or 0.0 for worker in beating),
         cache_misses_per_second=sum(worker.cache_misses_per_second or 0.0 for worker in beating),
     )
-
-
-def rows_kept(workers: Sequence[WorkerSeen]) -> tuple[WorkerSeen, ...]:
-    """All rows of a fleet of up to a hundred workers; of a larger one the fullest and the idlest."""
-    if len(workers) <= MAX_WORKER_ROWS:
-        return tuple(workers)
-    fullest = sorted(workers, key=lambda worker: worker.memory_bytes or 0, reverse=True)[:FULLEST_ROWS]
-    kept = {worker.name for worker in fullest}
-    others = [worker for worker in workers if worker.name not in kept]
-    idlest = sorted(others, key=lambda worker: worker.activity_slots_used or 0)[: MAX_WORKER_ROWS - FULLEST_ROWS]
-    return (*fullest, *idlest)
 
 
 def workflow_cores(beats: Iterable[Heartbeat]) -> float | None:

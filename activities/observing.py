@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from activities.fault_wall import FaultWall, Told
-from activities.joining import join, rows_kept, totals, workflow_cores
+from activities.joining import join, totals, workflow_cores
 from activities.recollection import Recollections, Sighting
 from activities.requests import Reconcile
+from activities.rows import rows_kept
 from activities.schedule import schedule_at
 from activities.server_time import ServerTime
 from activities.sources.contract import Signals, Source, Suspects
@@ -83,7 +84,7 @@ class Observer:
         return _NO_LOOK if target is None else await target.look(fleet)
 
     def _workers(self, request: Reconcile, look: TargetLook, signals: Signals, now: datetime) -> _Workers:
-        joined = join(look, signals.heartbeats, now)
+        joined = join(look, signals.heartbeats, now, request.fleet.queue_names)
         sighting = Sighting(look, joined, signals.pollers, now)
         recalled = self._recollections.recall(request.stamp.owner, sighting)
         return _Workers(

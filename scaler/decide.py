@@ -21,12 +21,14 @@ from scaler.rules.effect import effect_judged, pushed
 from scaler.rules.foreign_hand import adopted
 from scaler.rules.hold_after_cut import good_since, hold_over
 from scaler.rules.overfull import overfull_counted
-from scaler.rules.rollout import Stage, next_stage, victims
+from scaler.rules.rollout import Stage, next_stage
 from scaler.rules.scale_in_window import recommendations, turned
 from scaler.rules.situation import Situation, set_size
+from scaler.rules.stopping import stopping_count
 from scaler.rules.take_back import cache_before
 from scaler.rules.telling import decision, mode_of
 from scaler.rules.trial import harmful, judged, on_trial
+from scaler.rules.victims import victims
 from scaler.rules.wanted import wanted_count
 from scaler.size.search import Search
 
@@ -107,17 +109,12 @@ def _blocked(situation: Situation) -> Settled | None:
 
 
 def _stopping(situation: Situation) -> Settled | None:
-    """Put back what a rollout borrowed, or take all workers away; the workflow gives the target up then.
-
-    A count that somebody else set is adopted first: until the record names it the target refuses any other.
-    """
-    stop, desired = situation.memory.operator.stop, situation.seen.target.desired
+    """Put back what a rollout borrowed, or take all workers away; the workflow gives the target up then."""
+    stop = situation.memory.operator.stop
     if stop is None or situation.memory.unechoed is not None:
         return None
-    size = Size(0 if stop.drain else situation.current.workers)
-    if situation.foreign_hand and desired is not None:
-        size = Size(desired)
-    count = Count(workers=size.workers, bound=Constraint.STOPPING, reasons=(Reason.STOPPING,))
+    count = stopping_count(situation, stop)
+    size = Size(count.workers)
     choice = CacheChoice(cache=situation.current.cache, bound=Constraint.STOPPING)
     plan = Plan(size=size, until=pace.until(situation, busy=True), victims=victims(situation, size))
     return decision(situation, plan, Mode.STOPPING, count, choice), situation.memory
@@ -159,7 +156,9 @@ def _sized(situation: Situation) -> Settled:
         choice = cache_before(situation, harm) or choice
     memory, count = _count(situation, choice, harm)
     size = Size(count.workers, choice.cache)
-    stage = next_stage(situation, size, emergency=choice.emergency)
+    stage = next_stage(situation, size, emergency=choice.emergency, forced=_forced(situation, choice))
+    if stage.kept:
+        size = Size(size.workers + stage.kept, size.cache)
     under_way = stage != Stage() or choice.emergency or size.workers > situation.current.workers
     plan = Plan(
         size=size,
@@ -170,7 +169,8 @@ def _sized(situation: Situation) -> Settled:
         until=pace.until(replace(situation, memory=memory), busy=under_way),
         wake=pace.wake(situation, size),
     )
-    decided = decision(situation, plan, mode_of(situation, choice, stage), count, choice)
+    told = replace(count, workers=size.workers, bound=Constraint.RUNNING_WORK) if stage.kept else count
+    decided = decision(situation, plan, mode_of(situation, choice, stage), told, choice)
     return decided, _memory_after(situation, judged(memory, harm, situation.now), choice, count)
 
 
@@ -218,6 +218,12 @@ def _rollout(situation: Situation, memory: Remembered, choice: CacheChoice) -> R
             began=whole_second(situation.now), before=before, forced=choice.emergency or choice.change is None
         )
     return memory.rollout if situation.rolling else None
+
+
+def _forced(situation: Situation, choice: CacheChoice) -> bool:
+    """Whether memory asks for the change of the cache that begins or goes on; what an operator asks for can wait."""
+    override, rollout = situation.memory.operator.override, _rollout(situation, situation.memory, choice)
+    return rollout is not None and rollout.forced and (override is None or override.cache is None)
 
 
 def _counted(changes: Level, now: datetime) -> Level:

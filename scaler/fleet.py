@@ -195,7 +195,8 @@ class Behaviour(_Declared):
         description="Workers a rollout may run above the decided count; default 25 %, at least 1; 0 replaces in place.",
     )
     drain: Annotated[Duration, Bound(gt=0, le=86_400)] = Field(
-        timedelta(seconds=60), description="How long a worker may finish its tasks before it is killed."
+        timedelta(seconds=60),
+        description="How long a worker may finish its tasks before it is killed; one that may need longer stays.",
     )
     scale_in_window: Annotated[Duration, Bound(ge=0, le=86_400)] | None = Field(
         None,
@@ -253,6 +254,11 @@ class Fleet(_Declared):
     def share(self, queue: str) -> float:
         """The part of a queue that is this fleet's."""
         return next((each.share for each in self.task_queues if each.name == queue and each.share is not None), 1.0)
+
+    @property
+    def queue_names(self) -> frozenset[str]:
+        """The queues that these workers poll, as far as the fleet declares them."""
+        return frozenset([queue.name for queue in self.task_queues])
 
     @property
     def decides_cache(self) -> bool:

@@ -35,6 +35,7 @@ class Constraint(TolerantEnum):
     WORKFLOW_TASK_LOAD = "workflow_task_load"
     BACKLOG = "backlog"
     BUSY_SLOTS = "busy_slots"
+    RUNNING_WORK = "running_work"  # tasks that may outlast the drain of their workers
     RESERVE = "reserve"
     SCHEDULE = "schedule"
     WORKERS_MIN = "workers_min"
@@ -89,6 +90,8 @@ class Reason(TolerantEnum):
     HELD_BY_MARGIN = "held_by_margin"
     HELD_BY_STEP = "held_by_step"
     HELD_BY_BUSY_WORKERS = "held_by_busy_workers"
+    HELD_BY_RUNNING_WORK = "held_by_running_work"
+    RUNNING_WORK_LOST = "running_work_lost"
     HELD_BY_MISSED_OBJECTIVE = "held_by_missed_objective"
     HELD_BY_ACTIVITY_MEMORY = "held_by_activity_memory"
     HELD_BY_MISSING_SIGNAL = "held_by_missing_signal"
@@ -151,6 +154,7 @@ class Decision:
     reasons: tuple[Reason, ...] = ()
     predicted: Prediction | None = None
     alternatives: tuple[Alternative, ...] = ()
+    staying: int = 0  # workers whose tasks may outlast their drain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from scaler.model.common import Reading, TaskType, TolerantEnum
 from scaler.model.record import Applied, TargetRecord
 from scaler.wire.columns import AsColumns
 
 MAX_WORKER_ROWS = 100
-"""Fleets up to this size have a row for each worker; larger ones for the fullest and the idlest."""
+"""Fleets up to this size have a row for each worker; of larger ones rows give names, and totals give counts."""
 
 GAP_EDGES_SECONDS: tuple[float, ...] = tuple(round(0.1 * 10 ** (step / 8), 4) for step in range(41))
 """Upper edges of the gap histogram's buckets: eight per decade from 0.1 s to 10 000 s; one more bucket is open."""
@@ -33,12 +33,23 @@ class QueueSeen(Reading):
     rate_limited: bool | None = None
 
 
+class UnderWay(NamedTuple):
+    """Activities that have begun and not ended: about how many, and for how long the oldest sampled one has run.
+
+    A tuple, since each reading of task times has one: two numbers on the wire, without their names.
+    """
+
+    tasks: int
+    oldest_seconds: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskTimesSeen(Reading):
     """How long tasks of one queue and type waited and ran, sampled from recent workflow histories.
 
     `schedule_to_start_seconds` is the objective's percentile over first attempts that went through the queue;
-    `service_scv` is the squared coefficient of variation of the service time.
+    `service_scv` is the squared coefficient of variation of the service time, and `longest_seconds` the longest one.
+    `under_way` is None where that is not known.
     """
 
     queue: str
@@ -47,6 +58,8 @@ class TaskTimesSeen(Reading):
     schedule_to_start_seconds: float | None = None
     service_mean_seconds: float | None = None
     service_scv: float | None = None
+    longest_seconds: float | None = None
+    under_way: UnderWay | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +129,8 @@ class WorkerSeen:
     activities_per_second: float | None = None
     cache_hits_per_second: float | None = None
     cache_misses_per_second: float | None = None
+    elsewhere_slots_used: int | None = None  # by tasks of queues that the fleet does not declare
+    elsewhere_tasks_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +158,11 @@ class WorkerTotals:
     activities_per_second: float = 0.0
     cache_hits_per_second: float = 0.0
     cache_misses_per_second: float = 0.0
+
+    @property
+    def live(self) -> int:
+        """Workers that are not on their way out."""
+        return self.workers - self.draining
 
 
 class ExitReason(TolerantEnum):
@@ -249,9 +269,23 @@ class Observation:
         return tuple(worker for worker in self.workers if worker.state is serving)
 
     @cached_property
+    def live_count(self) -> int:
+        """How many workers are not on their way out; of a large fleet `live` names only some of them."""
+        return sum(total.live for total in self.totals)
+
+    @cached_property
+    def ready_count(self) -> int:
+        """How many workers serve; of a large fleet `ready` names only some of them."""
+        return sum(total.ready for total in self.totals)
+
+    @cached_property
     def caches(self) -> frozenset[int | None]:
         """The cache sizes that live workers started under; None among them where one is not known."""
-        return frozenset([worker.cache for worker in self.live])
+        return frozenset([total.cache for total in self.totals if total.live])
+
+    def serves_with(self, cache: int | None) -> bool:
+        """Whether any worker that started under this cache size serves."""
+        return any(total.ready for total in self.totals if total.cache == cache)
 
     @cached_property
     def any_beats(self) -> bool:

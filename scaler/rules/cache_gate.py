@@ -140,7 +140,7 @@ def _half_of_given(situation: Situation, current: int) -> int:
     if situation.estimate.memory.measured or not situation.breaching:
         return current
     tasks_per_second = sum(load.arrivals_per_second for load in situation.estimate.workflow_loads)
-    runs = tasks_per_second * situation.breaching[0].age_seconds / max(len(situation.seen.ready), 1)
+    runs = tasks_per_second * situation.breaching[0].age_seconds / max(situation.seen.ready_count, 1)
     return int(runs / 2) if runs else current
 
 
@@ -150,7 +150,7 @@ def _failed_rollout(situation: Situation) -> CacheChoice | None:
     if rollout is None or rollout.forced or rollout.before is None or not situation.rolling:
         return None
     patience = timedelta(seconds=60 + 3 * situation.estimate.start_seconds)
-    up = any(worker.cache == situation.current.cache for worker in situation.seen.ready)
+    up = situation.seen.serves_with(situation.current.cache)
     if up or situation.now - rollout.began < patience:
         return None
     reasons = (Reason.ROLLED_BACK,)
@@ -202,6 +202,7 @@ def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | No
             or not situation.all_fresh
             or (wanted < current and not estimate.memory.told_apart)
         ),
+        Constraint.RUNNING_WORK: not needed and situation.running_work.busy > 0,
         Constraint.EMBARGO: not needed
         and (unsettled(situation) or any(embargo.change is change for embargo in memory.embargoes)),
         Constraint.NO_GAIN: not needed

@@ -95,6 +95,7 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
     yield Limit(busy_workers(situation), Constraint.BUSY_SLOTS, Reason.HELD_BY_BUSY_WORKERS)
     by_memory = workers_for_activity_memory(situation, cache)
     yield Limit(by_memory, Constraint.ACTIVITY_MEMORY, Reason.HELD_BY_ACTIVITY_MEMORY)
+    yield _running_work(situation)
     if estimate.restarting or estimate.new_crashes or estimate.new_oom_kills:
         yield Limit(current.workers, Constraint.CRASHES, Reason.HELD_BY_CRASHES)
     if situation.overridden:
@@ -111,6 +112,13 @@ def _floors(situation: Situation, choice: CacheChoice) -> Iterator[Limit]:
     yield Limit(*situation.spared_workers, Reason.HELD_BY_MARGIN)
     step = max(1, int(SCALE_IN_FRACTION * current.workers))
     yield Limit(current.workers - step, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
+
+
+def _running_work(situation: Situation) -> Limit:
+    """No fewer than cannot be named to go; of a large fleet without busy workers that is a bound on the step."""
+    if situation.running_work.busy:
+        return Limit(situation.staying, Constraint.RUNNING_WORK, Reason.HELD_BY_RUNNING_WORK)
+    return Limit(situation.staying, Constraint.STEP_LIMIT, Reason.HELD_BY_STEP)
 
 
 def _ceilings(situation: Situation, wanted: Limit, *, emergency: bool) -> Iterator[Limit]:

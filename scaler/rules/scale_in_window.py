@@ -70,10 +70,11 @@ def _strictness(fleet: Fleet) -> float:
 
 def _replay_seconds(situation: Situation) -> float:
     """Worker time that replaying one worker's cached runs takes, as far as they are used again."""
-    use, live = situation.estimate.cache, situation.seen.live
-    if use.replay_seconds is None or not live:
+    use, totals = situation.estimate.cache, situation.seen.totals
+    beating = sum(total.beating for total in totals)
+    if use.replay_seconds is None or not beating:
         return 0.0
-    cached = sum(worker.cached or 0 for worker in live) / len(live)
+    cached = sum(total.cached for total in totals) / beating
     cores = situation.estimate.workflow_cores or 1.0
     return cached * use.reuse * use.replay_seconds / cores
 

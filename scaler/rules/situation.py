@@ -15,6 +15,7 @@ from scaler.model.estimate import Estimate, Load
 from scaler.model.observation import Observation, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.model.remembered import Remembered
+from scaler.rules.running_work import RunningWork
 from scaler.size.search import Need, Search
 
 EMERGENCY_FRACTION = 0.92
@@ -177,6 +178,18 @@ class Situation:
     def target_quality(self) -> Quality:
         """How well the target itself is known."""
         return freshness.TARGET.quality(self.seen.target, self.now)
+
+    @cached_property
+    def running_work(self) -> RunningWork:
+        """Which workers would lose what they run if they were asked to leave."""
+        return RunningWork(self.seen, self.fleet, self.estimate, self.now)
+
+    @cached_property
+    def staying(self) -> int:
+        """How many workers may not be asked to leave now: all of them where they were not seen lately."""
+        if self.target_quality is not Quality.FRESH:
+            return max(self.current.workers, self.seen.live_count)
+        return self.running_work.staying
 
     @cached_property
     def surge(self) -> int:

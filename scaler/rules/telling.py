@@ -3,11 +3,13 @@
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Decision, Mode, Reason
 from scaler.model.plan import Plan
+from scaler.model.record import RolloutStep
 from scaler.rules.cache_gate import CacheChoice
 from scaler.rules.count import Count
 from scaler.rules.hold_after_cut import held_after_cut
 from scaler.rules.rollout import Stage
 from scaler.rules.situation import Situation
+from scaler.rules.victims import losing_work
 
 
 def mode_of(situation: Situation, choice: CacheChoice, stage: Stage) -> Mode:
@@ -36,10 +38,19 @@ def decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice:
         workers_bound=count.bound,
         cache_bound=choice.bound,
         reasons=tuple(
-            dict.fromkeys((*_moved(situation, plan, count), *count.reasons, *choice.reasons, *_of_all(situation)))
+            dict.fromkeys(
+                (
+                    *_moved(situation, plan, count),
+                    *count.reasons,
+                    *choice.reasons,
+                    *_running_work(situation, plan),
+                    *_of_all(situation),
+                )
+            )
         ),
         predicted=situation.need.predicted,
         alternatives=situation.need.alternatives,
+        staying=situation.running_work.busy,
     )
 
 
@@ -53,7 +64,17 @@ def _moved(situation: Situation, plan: Plan, count: Count) -> tuple[Reason, ...]
     current = situation.current.workers
     if plan.size is None or count.workers == current or count.bound in (Constraint.FOREIGN_HAND, Constraint.OVERRIDE):
         return ()
-    return (Reason.SCALE_IN if count.workers < current else _scale_out(situation),)
+    if count.workers < current:
+        return (Reason.SCALE_IN,)
+    return () if count.bound is Constraint.RUNNING_WORK else (_scale_out(situation),)
+
+
+def _running_work(situation: Situation, plan: Plan) -> tuple[Reason, ...]:
+    """Whether running work is lost by this plan, or what it waits for."""
+    if losing_work(situation, plan.replace + plan.victims):
+        return (Reason.RUNNING_WORK_LOST,)
+    waits = plan.step is RolloutStep.REPLACE and not plan.replace and situation.running_work.busy
+    return (Reason.HELD_BY_RUNNING_WORK,) if waits else ()
 
 
 def _scale_out(situation: Situation) -> Reason:

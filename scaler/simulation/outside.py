@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from activities.joining import join, rows_kept, totals, workflow_cores
+from activities.joining import join, totals, workflow_cores
 from activities.memory_tracks import MemoryTracks
+from activities.rows import rows_kept
 from activities.schedule import schedule_at
 from activities.watch import crossed, ends_tick
 from scaler.claims import Standing, record_step
@@ -140,7 +141,7 @@ class FleetLoop:
         watch, fleet = self._under_way(), self.state.fleet
         beats = tuple(heartbeats(told, now))
         found = look(told, now)
-        joined = join(found, beats, now)
+        joined = join(found, beats, now, fleet.queue_names)
         return Observation(
             observed_at=now,
             found=watch.found,

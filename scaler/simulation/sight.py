@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from activities.joining import rows_kept, totals
+from activities.joining import totals
+from activities.rows import rows_kept
 from activities.targets.contract import StepTaken
 from activities.watch import crossed
 from scaler.learn.freshness import HEARTBEAT

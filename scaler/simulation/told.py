@@ -17,6 +17,7 @@ from scaler.model.observation import (
     ReplaySeen,
     TargetSeen,
     TaskTimesSeen,
+    UnderWay,
     WorkerExit,
     WorkerSeen,
     WorkerState,
@@ -92,6 +93,9 @@ class TaskTimes:
     schedule_to_start_seconds: float | None = None
     service_mean_seconds: float | None = None
     service_scv: float | None = None
+    longest_seconds: float | None = None
+    under_way: int | None = None  # activities that have begun and not ended
+    oldest_seconds: float = 0.0  # for how long the oldest of them has run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +200,8 @@ def task_times(told: Told, now: datetime) -> tuple[TaskTimesSeen, ...]:
             schedule_to_start_seconds=times.schedule_to_start_seconds,
             service_mean_seconds=times.service_mean_seconds,
             service_scv=times.service_scv,
+            longest_seconds=times.longest_seconds,
+            under_way=None if times.under_way is None else UnderWay(times.under_way, times.oldest_seconds),
         )
         for times in told.task_times
     )

@@ -179,6 +179,8 @@ def _facts(state: State) -> Facts:
         "pause_reason": pause.reason if pause is not None else "no reason is known",
         "hold_end": _time(since + fleet.behaviour.foreign_hold if since is not None else None, "it is resumed"),
         "fixed": _fixed(state),
+        "drain": _seconds(fleet.behaviour.drain.total_seconds()),
+        "staying": _staying(state),
     }
 
 
@@ -189,6 +191,13 @@ def _activity_memory(state: State) -> str:
     if not each or not slots:
         return "its slots times the memory of one activity"
     return f"{slots} slots of some {format_size(int(each))} each"
+
+
+def _staying(state: State) -> str:
+    """Silent workers are among them: of what they run nothing is known."""
+    staying = state.decision.staying if state.decision is not None else 0
+    drain = _seconds(state.fleet.behaviour.drain.total_seconds())
+    return f"{_count(staying)} may run tasks that outlast {'its' if staying == 1 else 'their'} drain of {drain}"
 
 
 def _fixed(state: State) -> str:

@@ -55,9 +55,14 @@ CONSTRAINTS: Final[Mapping[Constraint, Because]] = {
         "the backlog being worked off",
     ),
     Constraint.BUSY_SLOTS: Because(
-        "tasks occupy the slots of so many, and no busy worker is taken away",
+        "tasks occupy the slots of so many, head-room included",
         "tasks occupy the workers that a change would replace",
         "running tasks coming to their end",
+    ),
+    Constraint.RUNNING_WORK: Because(
+        "{staying}",
+        "{staying}, and none of them is replaced for a change that can wait",
+        "those tasks coming to their end, or a longer behaviour.drain",
     ),
     Constraint.RESERVE: Because(
         "workers.reserve keeps {reserve} free above what the load needs",
@@ -230,6 +235,8 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HELD_BY_BUSY_WORKERS: "fewer would do by the load, but the workers are busy",
     Reason.HELD_BY_MISSED_OBJECTIVE: "no worker goes while tasks wait longer than the objective",
     Reason.HELD_BY_ACTIVITY_MEMORY: "no worker goes whose activities would not fit the memory of the others",
+    Reason.HELD_BY_RUNNING_WORK: "{staying}; raise behaviour.drain or wait",
+    Reason.RUNNING_WORK_LOST: "workers go although what they run may outlast their drain of {drain}: it is lost then",
     Reason.HELD_BY_MISSING_SIGNAL: "no worker goes while signals are missing",
     Reason.HELD_BY_ROLLOUT: "no worker goes while others are being replaced",
     Reason.HELD_BY_CRASHES: "no worker goes while workers crash: that is lost capacity, not less load",
@@ -261,6 +268,7 @@ AGAINST: Final[Mapping[Constraint, str]] = {
     Constraint.WORKFLOW_TASK_LOAD: "workflow tasks would wait too long",
     Constraint.BACKLOG: "the backlog would stay too long",
     Constraint.BUSY_SLOTS: "busy workers would have to go",
+    Constraint.RUNNING_WORK: "what the workers run would be lost",
     Constraint.RESERVE: "the declared reserve would be missing",
     Constraint.SCHEDULE: "the declared schedule asks for more",
     Constraint.WORKERS_MIN: "it is below workers.min",

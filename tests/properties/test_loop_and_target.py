@@ -86,7 +86,7 @@ class LoopAndTarget(RuleBasedStateMachine):
             )
             for worker in look.workers
         ]
-        rows = join(look, beats, self.now).workers
+        rows = join(look, beats, self.now, {"agents"}).workers
         return Observation(
             observed_at=self.now,
             found=found,

@@ -22,7 +22,7 @@ def test_a_schedule_window_holds_its_count_without_a_change_and_is_left_in_steps
     lab = Lab.of(fleet, [queue], 50).run(3000)
 
     assert lab.moves_between(600, 1800) == []
-    assert lab.desired < 12
+    assert lab.desired <= 20  # its activities may outlast a drain of a minute, so only idle workers go
     assert queue.lost == 0
 
 

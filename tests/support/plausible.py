@@ -22,6 +22,7 @@ from scaler.model.observation import (
     ReplaySeen,
     TargetSeen,
     TaskTimesSeen,
+    UnderWay,
     WorkerExit,
     WorkerSeen,
     WorkerState,
@@ -149,6 +150,7 @@ class Life:
                     schedule_to_start_seconds=0.01,
                     service_mean_seconds=seconds,
                     service_scv=0.5,
+                    under_way=UnderWay(round(rate * seconds), seconds if rate else 0.0),
                 )
                 for task_type, seconds in ((TaskType.WORKFLOW, 0.01), (TaskType.ACTIVITY, SERVICE_SECONDS))
             ),

@@ -14,8 +14,9 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.check_target import TargetChecker
-from activities.joining import rows_kept, totals
+from activities.joining import totals
 from activities.requests import RECONCILE, Reconcile
+from activities.rows import rows_kept
 from activities.targets.contract import TargetLook
 from scaler.fleet import TargetKind
 from scaler.learn.freshness import HEARTBEAT

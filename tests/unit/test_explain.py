@@ -58,7 +58,10 @@ def test_every_constraint_has_a_sentence_for_workers_for_cache_and_against_an_al
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_sentence(reason: Reason) -> None:
-    assert f"- {REASONS[reason].partition('{')[0]}" in told(reasons=(reason,))
+    text = told(reasons=(reason,))
+
+    assert _whole(text)
+    assert f"- {REASONS[reason].partition('{')[0]}" in text
 
 
 def _whole(text: str) -> bool:

@@ -34,7 +34,7 @@ def beat(process_id: int, used: int) -> Heartbeat:
 
 
 def test_what_all_its_processes_say_is_added_up() -> None:
-    joined = join(LOOK, [beat(11, used=1), beat(12, used=3), beat(99, used=4)], NOW)
+    joined = join(LOOK, [beat(11, used=1), beat(12, used=3), beat(99, used=4)], NOW, {"orders"})
     [row] = joined.workers
     assert (row.caches, row.cached, row.activity_slots_used, row.activity_slots) == (2, 10, 4, 8)
     assert joined.identities == {"11@host", "12@host"}
@@ -45,7 +45,7 @@ def test_its_children_are_no_strangers() -> None:
     """Without heartbeats only the identities that poll are known."""
     pollers = {f"{process}@host": NOW for process in (11, 12, 99)}
     later = {identity: NOW + timedelta(seconds=60) for identity in pollers}
-    joined = join(LOOK, [], NOW)
+    joined = join(LOOK, [], NOW, {"orders"})
     first = Recollection().after(Sighting(LOOK, joined, pollers, NOW))
     second = Sighting(LOOK, joined, later, NOW + timedelta(seconds=60))
     assert first.strangers(second) == ("99@host",)
@@ -53,6 +53,27 @@ def test_its_children_are_no_strangers() -> None:
 
 def test_a_worker_that_waits_for_its_restart_has_no_heartbeats() -> None:
     waiting = replace(LOOK, workers=(replace(FORKED, process_id=None, process_ids=()),))
-    joined = join(waiting, [beat(11, used=1)], NOW)
+    joined = join(waiting, [beat(11, used=1)], NOW, {"orders"})
     assert joined.workers[0].caches is None
     assert len(joined.others) == 1
+
+
+def test_what_a_process_runs_on_a_queue_that_the_fleet_does_not_declare_is_told_apart() -> None:
+    elsewhere = replace(beat(12, used=3), queue="reports", cached=2)
+
+    joined = join(LOOK, [beat(11, used=1), elsewhere], NOW, {"orders"})
+
+    [row] = joined.workers
+    assert (row.activity_slots_used, row.activity_slots, row.activities_per_second) == (1, 4, 1.0)
+    assert (row.elsewhere_slots_used, row.elsewhere_tasks_per_second) == (3, 1.0)
+    assert (row.caches, row.cached) == (2, 7)
+
+
+def test_a_process_that_tells_of_other_queues_only_is_silent() -> None:
+    elsewhere = replace(beat(12, used=3), queue="reports")
+
+    joined = join(LOOK, [elsewhere, replace(elsewhere, process_id=99)], NOW, {"orders"})
+
+    [row] = joined.workers
+    assert row.heartbeat_age_seconds is None
+    assert joined.others == ()

@@ -26,7 +26,8 @@ def test_every_row_says_what_it_is_about(page: Page) -> None:
 def test_a_key_is_told_with_what_it_takes_and_what_it_is_without() -> None:
     rows = page_text(Page.FLEET).splitlines()
 
-    assert "| `drain` | `30s` or `5m` | `1m` | How long a worker may finish its tasks before it is killed. |" in rows
+    drain = "How long a worker may finish its tasks before it is killed; one that may need longer stays."
+    assert f"| `drain` | `30s` or `5m` | `1m` | {drain} |" in rows
     assert (
         "| `max` | a whole number (≥ 1, ≤ 10 000) | **needed** | Never more, but for the surge of a rollout. |" in rows
     )

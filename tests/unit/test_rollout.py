@@ -1,11 +1,13 @@
-"""How many workers go at once when the cache size changes."""
+"""How many workers go at once when the cache size changes, and in which order a rollout proceeds."""
 
 from dataclasses import replace
 
 from scaler.model.common import Size
 from scaler.model.decision import Mode
 from scaler.model.observation import ReplaySeen, WorkerSeen, WorkerState
+from scaler.model.record import RolloutStep
 from scaler.model.remembered import Operator
+from scaler.rules.rollout import Stage
 from scaler.rules.situation import EMERGENCY_FRACTION
 from tests.support.plausible import BASE_BYTES, Life, Step, oom_kill, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
@@ -113,3 +115,59 @@ def test_a_fleet_that_starts_is_left_to_start_while_nobody_else_serves() -> None
     assert life.size.cache is not None
     assert life.size.cache < CACHE
     assert life.steps[-1].decision.plan.replace == ()
+
+
+NEW_CACHE = 60
+
+
+def _rolled(step: RolloutStep, surge: int, *caches: int, used: tuple[int, ...] = ()) -> Stage:
+    """What a calm fleet of eight plans next in a rollout whose workers started under these sizes."""
+    life = _life()
+    life.size = Size(WORKERS, NEW_CACHE)
+    seen = life.observe(PER_SECOND, 0.1)
+    template = replace(seen.workers[0], memory_bytes=BASE_BYTES)
+    rows = tuple(
+        replace(template, name=f"w-{number}", cache=cache, activity_slots_used=used[number] if used else 1)
+        for number, cache in enumerate(caches)
+    )
+    assert seen.found is not None
+    record = replace(seen.found, step=step, surge=surge)
+    seen = replace(seen, found=record, applied=replace(seen.applied, record=record))
+    life.tick(with_workers(seen, rows), Operator())
+    plan = life.steps[-1].decision.plan
+    assert plan.size == Size(WORKERS, NEW_CACHE)
+    return Stage(step=plan.step, surge=plan.surge, replace=plan.replace)
+
+
+def test_a_change_that_can_wait_surges_a_quarter_before_it_replaces_any() -> None:
+    assert _rolled(RolloutStep.NONE, 0, *[CACHE] * 8) == Stage(step=RolloutStep.SURGE, surge=2)
+
+
+def test_nobody_is_replaced_while_no_worker_with_the_new_size_serves() -> None:
+    assert _rolled(RolloutStep.SURGE, 2, *[CACHE] * 8) == Stage(step=RolloutStep.SURGE, surge=2)
+
+
+def test_no_more_are_replaced_at_once_than_the_surge_makes_up_for() -> None:
+    stage = _rolled(RolloutStep.SURGE, 2, *[CACHE] * 8, NEW_CACHE, NEW_CACHE)
+
+    assert (stage.step, stage.surge) == (RolloutStep.REPLACE, 2)
+    assert len(stage.replace) == 2
+    assert set(stage.replace) <= {f"w-{number}" for number in range(8)}
+
+
+def test_the_surge_stays_until_as_many_with_the_new_size_serve_as_are_wanted() -> None:
+    assert _rolled(RolloutStep.REPLACE, 2, *[NEW_CACHE] * 7) == Stage(step=RolloutStep.CONFIRM, surge=2)
+
+
+def test_the_surge_goes_once_as_many_serve_as_are_wanted() -> None:
+    assert _rolled(RolloutStep.CONFIRM, 2, *[NEW_CACHE] * 10) == Stage()
+
+
+def test_of_too_many_workers_the_least_busy_go() -> None:
+    life = _life()
+    life.fleet = declared(workers={"min": 1, "max": 3})
+    rows = life.observe(PER_SECOND, 0.1).workers
+    used = (5, 1, 4, 0, 2, 6, 3, 7)
+    rows = tuple(replace(row, activity_slots_used=slots) for row, slots in zip(rows, used, strict=True))
+
+    assert _decided(life, rows).decision.plan.victims == ("w-3", "w-1", "w-4", "w-6", "w-2")

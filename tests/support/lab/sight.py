@@ -1,7 +1,7 @@
 """What is told of a lab world, as a real server and platform tell it: rates over 30 s, heartbeats, sampled waits."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaler.model.common import TaskType
 from scaler.simulation.told import Exit, Replay, Slots, Target, TaskTimes, Told, Worker, WorkerObject
@@ -18,6 +18,7 @@ class Sight:
 
     limit_bytes: int | None = 2**30
     histories: bool = True
+    under_way: bool = False  # whether histories tell what has begun and not ended
     sdk: str = ""
     replay: Callable[[float], Replay] = lambda _: Replay()
 
@@ -26,7 +27,7 @@ def told(world: LabWorld, sight: Sight, desired: int) -> Told:
     """All that is known at the world's present second."""
     world.exits = [each for each in world.exits if (world.now - each.at).total_seconds() < EXITS_TOLD_SECONDS]
     declared = [queue for queue in world.queues if _declares(world, queue)]
-    times = [_times(world, queue) for queue in declared] if sight.histories else []
+    times = [_times(world, sight, queue) for queue in declared] if sight.histories else []
     return Told(
         target=Target(desired=desired, cache=world.cache, memory_limit_bytes=sight.limit_bytes),
         workers=tuple(_worker(world, worker, sight.sdk) for worker in world.workers),
@@ -55,9 +56,15 @@ def _statistics(world: LabWorld, queue: Queue) -> Statistics:
     )
 
 
-def _times(world: LabWorld, queue: Queue) -> TaskTimes | None:
-    if not queue.served:
-        return None
+def _times(world: LabWorld, sight: Sight, queue: Queue) -> TaskTimes | None:
+    if not sight.under_way:
+        return _ended(world, queue) if queue.served else None
+    times = _ended(world, queue) if queue.served else TaskTimes(queue=queue.name, type=queue.task_type.value)
+    ages = [world.second - task.began for worker in world.workers for task in worker.running if task.queue is queue]
+    return replace(times, under_way=len(ages), oldest_seconds=max(ages, default=0.0))
+
+
+def _ended(world: LabWorld, queue: Queue) -> TaskTimes:
     waits, count = sorted(waited for _, waited in queue.waits), len(queue.served)
     mean = queue.ran_seconds / count
     rank = min(int(world.fleet.objective.percentile / 100 * len(waits)), len(waits) - 1)

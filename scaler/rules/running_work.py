@@ -1,0 +1,107 @@
+"""Which workers may be asked to leave without losing what they run. Pure.
+
+A worker that leaves has its drain to finish in, and is killed then. So it may leave only if what it runs, on any
+queue, ends within that time; of what is not known to be idle nothing is known to end.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from scaler.fleet import Fleet
+from scaler.learn.freshness import HEARTBEAT
+from scaler.learn.task_length import DEVIATIONS, TaskLength, task_length
+from scaler.model.common import Quality, TaskType
+from scaler.model.estimate import Estimate
+from scaler.model.observation import Observation, TaskTimesSeen, WorkerSeen, WorkerState
+
+LIKELY_BEGUN = 0.1
+"""So many tasks that outlast the drain may be expected to have begun on a worker since it reported itself idle: of a
+hundred such workers that leave ten lose a task at most."""
+
+
+@dataclass(frozen=True)
+class RunningWork:
+    """What the workers of one observation run, against the time that they would be given to finish it."""
+
+    seen: Observation
+    fleet: Fleet
+    estimate: Estimate
+    now: datetime
+
+    @cached_property
+    def may_leave(self) -> tuple[WorkerSeen, ...]:
+        """Workers that would lose nothing; of a fleet that is too large for a row each, only those with a row."""
+        return tuple(worker for worker in self.seen.live if self._may_leave(worker))
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The names of those that may leave."""
+        return frozenset([worker.name for worker in self.may_leave])
+
+    @cached_property
+    def staying(self) -> int:
+        """How many workers stay because nobody can be named to go: busy ones, and those without a row."""
+        return max(self.seen.live_count - len(self.may_leave), 0)
+
+    @cached_property
+    def busy(self) -> int:
+        """How many of the workers with a row run, or may run, what would not end within their drain."""
+        return len(self.seen.live) - len(self.may_leave)
+
+    @property
+    def _drain_seconds(self) -> float:
+        return self.fleet.behaviour.drain.total_seconds()
+
+    def _may_leave(self, worker: WorkerSeen) -> bool:
+        if worker.state is WorkerState.RESTARTING:
+            return True
+        used = (worker.activity_slots_used or 0, worker.workflow_slots_used or 0)
+        if worker.state is WorkerState.READY and not self._beats(worker):
+            return self._silent_ends_in_time
+        if not self._elsewhere_ends_in_time(worker):
+            return False
+        return all(
+            length.longest_seconds <= self._drain_seconds or (not slots and self._stays_idle(worker, length, task_type))
+            for slots, (task_type, length) in zip(used, self._lengths.items(), strict=True)
+        )
+
+    @cached_property
+    def _lengths(self) -> dict[TaskType, TaskLength]:
+        loads, times = self.estimate.loads, self.seen.task_times
+        return {each: task_length(loads, times, each) for each in (TaskType.ACTIVITY, TaskType.WORKFLOW)}
+
+    def _beats(self, worker: WorkerSeen) -> bool:
+        return HEARTBEAT.quality_at_age(worker.heartbeat_age_seconds) is Quality.FRESH
+
+    def _elsewhere_ends_in_time(self, worker: WorkerSeen) -> bool:
+        """Whether what runs on queues that the fleet does not declare is short, by Little's law."""
+        used, done_per_second = worker.elsewhere_slots_used, worker.elsewhere_tasks_per_second
+        if not used:
+            return True
+        return bool(done_per_second) and (1 + DEVIATIONS) * used <= self._drain_seconds * (done_per_second or 0.0)
+
+    def _stays_idle(self, worker: WorkerSeen, length: TaskLength, task_type: TaskType) -> bool:
+        """Whether a worker that reported no task has most likely begun none since that its drain would not last for."""
+        reported_seconds = worker.heartbeat_age_seconds or 0.0
+        since_seconds = reported_seconds + max((self.now - self.seen.observed_at).total_seconds(), 0.0)
+        arrivals = sum(load.arrivals_per_second for load in self.estimate.loads if load.task_type is task_type)
+        begun = length.beyond(self._drain_seconds, arrivals) * since_seconds / max(self.seen.ready_count, 1)
+        return begun <= LIKELY_BEGUN
+
+    @cached_property
+    def _silent_ends_in_time(self) -> bool:
+        """Whether workers that report nothing of themselves are known to be idle, or to run short tasks only.
+
+        Sampled histories tell what is under way; without them nothing does.
+        """
+        queues = [queue.name for queue in self.fleet.task_queues if TaskType.ACTIVITY in queue.types]
+        told = {times.queue: times for times in self.seen.task_times if times.task_type is TaskType.ACTIVITY}
+        under_way = [told.get(queue, _NOTHING_TOLD).under_way for queue in queues]
+        if None in under_way or self._lengths[TaskType.WORKFLOW].longest_seconds > self._drain_seconds:
+            return False
+        idle = all(each is None or not each.tasks for each in under_way)
+        return idle or self._lengths[TaskType.ACTIVITY].longest_seconds <= self._drain_seconds
+
+
+_NOTHING_TOLD = TaskTimesSeen(queue="", task_type=TaskType.ACTIVITY)

@@ -1,0 +1,34 @@
+"""Which workers go first where there are too many. Pure."""
+
+from scaler.model.common import Size
+from scaler.model.observation import WorkerSeen, WorkerState
+from scaler.rules.situation import Situation
+
+
+def victims(situation: Situation, size: Size) -> tuple[str, ...]:
+    """Names of the workers that are too many: those that lose nothing first, then the least busy.
+
+    Of those that may leave: not serving yet, with the old cache size, idle, least busy, emptiest cache. No more are
+    named than may have to go at once; the rest would be weight in the history.
+    """
+    excess = situation.seen.live_count - size.workers
+    if excess <= 0:
+        return ()
+    may_leave = situation.running_work.names
+
+    def cost(worker: WorkerSeen) -> tuple[bool, bool, bool, int, int]:
+        serves, renewed = worker.state is WorkerState.READY, worker.cache == size.cache
+        return worker.name not in may_leave, serves, renewed, _slots_used(worker), worker.cached or 0
+
+    return tuple(worker.name for worker in sorted(situation.seen.live, key=cost)[:excess])
+
+
+def _slots_used(worker: WorkerSeen) -> int:
+    """Tasks of any kind that a worker last reported to run."""
+    elsewhere = worker.elsewhere_slots_used or 0
+    return (worker.activity_slots_used or 0) + (worker.workflow_slots_used or 0) + elsewhere
+
+
+def losing_work(situation: Situation, named: tuple[str, ...]) -> bool:
+    """Whether any of these workers may be killed with a task under way."""
+    return not situation.running_work.names.issuperset(named)
