@@ -1,9 +1,9 @@
 """What workers say of themselves: slots, caches, work done. One list call reads the workers of many queues.
 
-The list keeps killed workers as running for minutes, so only the age of a heartbeat counts.
+The list keeps killed workers as running for minutes, so only the age of a heartbeat counts. The processes that poll a
+queue may poll others, too: the same call asks for all that runs on their hosts, once these are known.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from temporalio.client import Client
 from activities.sources.gate import Gate
 from activities.sources.paced import Kept, Paced
 from activities.sources.skews import Skews
+from activities.sources.worker_query import conditions
 
 SHORTEST_INTERVAL = timedelta(seconds=2)
 LIST_AGE = timedelta(minutes=5)
@@ -89,6 +90,19 @@ class WorkerQueue:
     queue: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Beats:
+    """Of the workers on one queue, and of what else their processes poll."""
+
+    own: Beats = ()
+    elsewhere: Beats = ()
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Where the workers on the queue run."""
+        return frozenset(beat.host_name for beat in self.own)
+
+
 class HeartbeatSource:
     """Reads worker heartbeats through one client; counters become rates between two beats of one worker."""
 
@@ -96,6 +110,7 @@ class HeartbeatSource:
         self._service = client.workflow_service
         self._gate = gate
         self._paced = Paced(self._fetch, self._interval_seconds, batch=QUEUES_PER_CALL)
+        self._found: dict[WorkerQueue, _Beats] = {}
         self._counts: dict[str, tuple[_CacheCount, _CacheCount]] = {}
         self._skews = Skews()
 
@@ -104,8 +119,15 @@ class HeartbeatSource:
         kept = await self._paced.read(key)
         if kept.value is None:
             return Kept((), kept.fault or "not read yet")
+        return Kept(self._fresh(kept.value), kept.fault)
+
+    def elsewhere(self, key: WorkerQueue) -> Beats:
+        """What the processes of a queue's workers say of other queues, as far as it was read with them."""
+        return self._fresh(self._found.get(key, _Beats()).elsewhere)
+
+    def _fresh(self, beats: Beats) -> Beats:
         now = self._gate.clock.now()
-        return Kept(tuple(beat for beat in kept.value if beat.fresh(now)), kept.fault)
+        return tuple(beat for beat in beats if beat.fresh(now))
 
     def _interval_seconds(self, beats: Beats | None) -> float:
         """Half the shortest interval of a worker: a reading is then at most half a beat late."""
@@ -114,21 +136,22 @@ class HeartbeatSource:
         return max(SHORTEST_INTERVAL.total_seconds(), half_a_beat, round_time.total_seconds())
 
     async def _fetch(self, keys: Sequence[WorkerQueue]) -> dict[WorkerQueue, Beats]:
-        queues: dict[str, set[str]] = defaultdict(set)
+        by_namespace: dict[str, list[WorkerQueue]] = defaultdict(list)
         for key in keys:
-            queues[key.namespace].add(key.queue)
-        found: dict[WorkerQueue, list[Heartbeat]] = {key: [] for key in keys}
-        for namespace, names in queues.items():
-            for beat in await self._list(namespace, names):
-                if (key := WorkerQueue(namespace, beat.queue)) in found:
-                    found[key].append(beat)
-        return {key: tuple(beats) for key, beats in found.items()}
+            by_namespace[key.namespace].append(key)
+        found: dict[WorkerQueue, _Beats] = {}
+        for namespace, asked in by_namespace.items():
+            beats = await self._list(namespace, asked)
+            found |= {key: _of_queue(key.queue, beats) for key in asked}
+        self._found |= found
+        return {key: beats.own for key, beats in found.items()}
 
-    async def _list(self, namespace: str, queues: set[str]) -> list[Heartbeat]:
+    async def _list(self, namespace: str, keys: Sequence[WorkerQueue]) -> list[Heartbeat]:
         now = self._gate.clock.now()
         since = (now - LIST_AGE).isoformat().replace("+00:00", "Z")
-        of_queues = " OR ".join(_of_queue(queue) for queue in sorted(queues))
-        query = f"WorkerStatus = 'Running' AND HeartbeatTime > '{since}' AND ({of_queues})"
+        hosts = [self._found.get(key, _Beats()).hosts for key in keys]
+        wanted = conditions([key.queue for key in keys], hosts)
+        query = f"WorkerStatus = 'Running' AND HeartbeatTime > '{since}' AND ({wanted})"
         beats: list[Heartbeat] = []
         token = b""
         while True:
@@ -193,7 +216,9 @@ class HeartbeatSource:
         return (last.hits - earlier.hits) / seconds, (last.misses - earlier.misses) / seconds
 
     def _forget(self, now: datetime) -> None:
-        self._counts = {key: counts for key, counts in self._counts.items() if counts[1].at > now - 2 * LIST_AGE}
+        oldest = now - 2 * LIST_AGE
+        self._counts = {key: counts for key, counts in self._counts.items() if counts[1].at > oldest}
+        self._found = {key: beats for key, beats in self._found.items() if any(each.at > oldest for each in beats.own)}
         self._skews.forget(now)
 
 
@@ -219,9 +244,9 @@ def _interval_seconds(beat: WorkerHeartbeat, at: datetime, started_at: datetime)
     return since_start if since_start >= SHORTEST_BEAT_SECONDS else None
 
 
-def _of_queue(queue: str) -> str:
-    """The condition that a worker polls it; of a name with a quote in it the server compares only what comes before."""
-    plain = re.match(r"[^'\"\\\x00-\x1f]*", queue)
-    if plain is None or plain.end() == len(queue):
-        return f"TaskQueue = '{queue}'"
-    return f"TaskQueue starts_with '{plain.group()}'"
+def _of_queue(queue: str, beats: Sequence[Heartbeat]) -> _Beats:
+    """Heartbeats on a queue, and those of the same processes on others."""
+    own = tuple(beat for beat in beats if beat.queue == queue)
+    processes = {(beat.host_name, beat.process_id) for beat in own}
+    others = (beat for beat in beats if beat.queue != queue and (beat.host_name, beat.process_id) in processes)
+    return _Beats(own, tuple(others))

@@ -62,8 +62,11 @@ class ConnectionSignals:
 
     async def _read_heartbeats(self, namespace: str, fleet: Fleet) -> tuple[tuple[Heartbeat, ...], list[Fault]]:
         names = [queue.name for queue in fleet.task_queues]
-        kept = await asyncio.gather(*(self._heartbeats.read(WorkerQueue(namespace, name)) for name in names))
-        beats = tuple(beat for each in kept for beat in each.value or ())
+        keys = [WorkerQueue(namespace, name) for name in names]
+        kept = await asyncio.gather(*(self._heartbeats.read(key) for key in keys))
+        own = {beat.instance_key: beat for each in kept for beat in each.value or ()}
+        elsewhere = {beat.instance_key: beat for key in keys for beat in self._heartbeats.elsewhere(key)}
+        beats = tuple((elsewhere | own).values())
         faults = zip(names, (each.fault for each in kept), strict=True)
         return beats, [Fault(f"worker heartbeats of {name}", why) for name, why in faults if why is not None]
 

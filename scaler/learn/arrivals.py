@@ -113,6 +113,9 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
     if silent and sampled and service is not None:
         # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.
         busy = math.ceil(SILENT_MARGIN * max(rates) * service)
+    if silent and seen.times.under_way is not None:
+        # What has not ended is in no service time yet.
+        busy = max(busy or 0, seen.times.under_way.tasks)
     if growth > 0 and busy and service:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
@@ -134,7 +137,7 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
         schedule_to_start_seconds=seen.times.schedule_to_start_seconds,
         done_per_second=seen.slots.done_per_second,
         busy_slots=busy or 0,
-        busy_known=seen.all_beat or (sampled and seen.never_beats),
+        busy_known=seen.all_beat or (seen.never_beats and (sampled or seen.times.under_way is not None)),
         slots_per_worker=seen.slots.per_worker,
         rate_limited=demand.limited_at is not None and now - demand.limited_at <= LIMIT_TIME,
         watched=now - demand.since if demand.since is not None else timedelta(0),

@@ -1,5 +1,6 @@
 """What workers tell of their slots for one queue and type: how many, how many are taken, what they get done. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,13 +42,13 @@ def slots_of(seen: Observation, fleet: Fleet, polled: Polled) -> Slots:
     """What workers tell of one queue."""
     part, queues = _part(seen, fleet, polled)
     used, done = _used(seen, polled.task_type), _done_per_second(seen, polled.task_type)
-    telling = [worker for worker in seen.ready if _settled(worker)] if queues == 1 else []
+    settled_used, settled_done = _settled_work(seen) if queues == 1 else (0, 0.0)
     return Slots(
         per_worker=_per_worker(seen, fleet, polled.task_type, queues),
         used=None if used is None else round(part * used),
         done_per_second=None if done is None else part * done,
-        settled_used=sum(worker.activity_slots_used or 0 for worker in telling),
-        settled_done_per_second=sum(worker.activities_per_second or 0.0 for worker in telling),
+        settled_used=settled_used,
+        settled_done_per_second=settled_done,
         apportioned=queues > 1,
     )
 
@@ -89,6 +90,28 @@ def _per_worker(seen: Observation, fleet: Fleet, task_type: TaskType, queues: in
         return slots // beating
     declared = fleet.workers.slots.workflow if workflow else fleet.workers.slots.activity
     return declared or DEFAULT_SLOTS
+
+
+def _settled_work(seen: Observation) -> tuple[int, float]:
+    """Activity slots taken, and activities done a second, by workers that have served for a while.
+
+    Of a fleet that is too large for a row each, rows are of the idlest, which would make tasks look short: there it is
+    all that is told, without the young ones among the rows.
+    """
+    settled = _sums(worker for worker in seen.ready if _settled(worker))
+    if seen.ready_count <= len(seen.ready) or not seen.all_beat:
+        return settled
+    young_used, young_done = _sums(worker for worker in seen.ready if not _settled(worker))
+    used = sum(total.activity_slots_used for total in seen.totals) - young_used
+    return used, sum(total.activities_per_second for total in seen.totals) - young_done
+
+
+def _sums(workers: Iterable[WorkerSeen]) -> tuple[int, float]:
+    used, done = 0, 0.0
+    for worker in workers:
+        used += worker.activity_slots_used or 0
+        done += worker.activities_per_second or 0.0
+    return used, done
 
 
 def _settled(worker: WorkerSeen) -> bool:

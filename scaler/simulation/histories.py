@@ -12,13 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from activities.sources.histories import (
-    FEWEST_WAITS,
-    KEPT_RUNS,
-    KEPT_TASKS,
-    LATENCY_WINDOW,
-    SERVICE_WINDOW,
-)
+from activities.sources.history_figures import FEWEST_WAITS, LATENCY_WINDOW, LONGEST_PERCENTILE, SERVICE_WINDOW
+from activities.sources.samples import KEPT_RUNS, KEPT_TASKS
 from scaler.learn.replay_cost import sticky_tasks
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen, TaskTimesSeen
@@ -181,6 +176,7 @@ def _task_times(task_type: TaskType, rows: Floats, percentile: float) -> TaskTim
         schedule_to_start_seconds=float(waits[min(len(waits) - 1, math.ceil(len(waits) * percentile / 100) - 1)]),
         service_mean_seconds=mean,
         service_scv=float(ran.var()) / mean**2 if mean > 0 else None,
+        longest_seconds=float(np.sort(ran)[min(len(ran) - 1, math.ceil(len(ran) * LONGEST_PERCENTILE / 100) - 1)]),
     )
 
 

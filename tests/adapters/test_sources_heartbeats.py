@@ -232,3 +232,25 @@ async def test_the_workers_of_many_queues_are_read_with_one_call(beating: Client
     assert budget.calls == 1
     assert [tuple(beat.queue for beat in each.value or ()) for each in kept] == [(odd,), (plain,), *[()] * 30]
     assert {each.fault for each in kept} == {None}
+
+
+async def test_what_the_processes_of_a_queue_run_on_others_is_read_with_the_same_call(
+    beating: Client, temporal_client: Client
+) -> None:
+    """Where they run is known after the first reading."""
+    source = HeartbeatSource(temporal_client, Gate(CountedBudget()))
+    declared, other = new_queue("declared"), new_queue("other")
+    key = WorkerQueue(beating.namespace, declared)
+    async with working(beating, declared), working(beating, other):
+        await beating.start_workflow(Fork.run, args=[9.0, 9.0], id=other, task_queue=other)
+        await beats_once(source, beating, declared)
+
+        async def look() -> Beats:
+            await source.read(key)
+            return tuple(beat for beat in source.elsewhere(key) if beat.queue == other)
+
+        found = await seen_once(look, lambda beats: bool(beats and beats[0].activity and beats[0].activity.used == 2))
+        (own,) = (await source.read(key)).value or ()
+
+    assert own.queue == declared
+    assert {beat.process_id for beat in found} == {own.process_id}

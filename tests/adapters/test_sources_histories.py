@@ -19,7 +19,7 @@ from scaler.model.common import Quality
 from scaler.model.observation import GAP_EDGES_SECONDS
 from tests.support.local_fleet import fleet
 from tests.support.looks import CountedBudget, new_queue, seen_once
-from tests.support.small_worker import Fork, Steps, Talk, connected, working
+from tests.support.small_worker import Fan, Fork, Steps, Talk, connected, working
 
 CANARY = "canary-7f3a91"
 
@@ -197,6 +197,60 @@ async def test_a_long_activity_counts_once_it_ends_and_only_once(
 
     assert (early.samples, late.samples, again.samples) == (1, 2, 2)
     assert late.service_mean_seconds == pytest.approx(0.8, abs=0.2)
+
+
+async def test_activities_that_have_begun_and_not_ended_are_counted_with_the_age_of_the_oldest(
+    temporal_client: Client, source: HistorySource
+) -> None:
+    """Two slots: of six at once two have begun; those that wait occupy nothing."""
+    queue = new_queue("begun")
+    async with working(temporal_client, queue, max_concurrent_activities=2):
+        fan = await temporal_client.start_workflow(Fan.run, args=[6, 4.0], id=queue, task_queue=queue)
+        await visible(temporal_client, queue, 1, "Running")
+        await asyncio.sleep(2)
+        early = (await sampled(source, temporal_client, queue)).task_times[1]
+        await fan.terminate()
+        await visible(temporal_client, queue, 1, "Terminated")
+        late = (await sampled(source, temporal_client, queue)).task_times[1]
+
+    assert early.under_way is not None
+    assert early.under_way.tasks == 2
+    assert 1 < early.under_way.oldest_seconds < 4.5
+    assert late.under_way is not None
+
+
+async def test_a_queue_of_activities_alone_of_which_none_was_seen_proves_nobody_idle(
+    temporal_client: Client, source: HistorySource
+) -> None:
+    """Workflows of another queue may have scheduled what runs there."""
+    queue = new_queue("alone")
+    declared = fleet(task_queues=[{"name": queue, "types": ["activity"]}])
+    source.read(temporal_client.namespace, declared)
+    await asyncio.gather(*source._sampling.values())
+
+    [activity] = source.read(temporal_client.namespace, declared).task_times
+    assert activity.under_way is None
+
+
+async def test_of_hundreds_of_activities_at_once_lengths_are_told(
+    temporal_client: Client, source: HistorySource
+) -> None:
+    """All of them were scheduled further back than is read."""
+    queue = new_queue("fan")
+    async with working(temporal_client, queue, max_concurrent_activities=50):
+        fan = await temporal_client.start_workflow(Fan.run, args=[200, 0.2], id=queue, task_queue=queue)
+        await visible(temporal_client, queue, 1, "Running")
+
+        async def look() -> HistoryReading:
+            return await sampled(source, temporal_client, queue)
+
+        reading = await seen_once(look, lambda found: found.task_times[1].samples >= 5)
+        await fan.terminate()
+
+    activity = reading.task_times[1]
+    assert activity.service_mean_seconds is not None
+    assert activity.service_mean_seconds > 0.15
+    assert activity.longest_seconds is not None
 
 
 async def test_tasks_belong_to_their_own_queue(temporal_client: Client, source: HistorySource) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
 
-from activities.sources import histories as production
+from activities.sources import history_figures as production
 from activities.sources.history_events import ActivitySample, RunSample, WorkflowTaskSample
+from activities.sources.samples import Run, Samples
 from activities.targets.contract import StepTaken
 from activities.watch import crossed
 from scaler.learn.replay_cost import miss_share, task_cost
@@ -170,23 +172,25 @@ def test_sampled_histories_tell_what_the_production_source_makes_of_the_same_run
     running, sight = seeing(metrics={"histories": "5s"}, workload={"sessions": {"closes": True}})
     watched(running, sight, 400)
     found = sight.histories
-    samples = production._Samples()
+    samples = Samples(QUEUE)
     log = HistoryLog(running.load, MetricPath())
     twin = Histories(log, MetricPath(), 95.0, np.random.default_rng(1))
     for session in (session for session in found._runs if session in running.log._tails):
         tail = running.log._tails[session]
-        samples.add(str(session), _as_events_tell(tail), moment(running.now))
+        run = WorkflowExecution(run_id=str(session))
+        samples.add(Run(_as_events_tell(tail), moment(running.now), run))
         twin._add(tail, running.now)
 
-    workflow = production._task_times([samples], QUEUE, TaskType.WORKFLOW, 95.0)
+    workflow = production.task_times([samples], QUEUE, TaskType.WORKFLOW, 95.0)
     times = twin._times()
     assert len(samples.runs) > 50
     assert times[0].samples == workflow.samples
     assert times[0].service_mean_seconds == pytest.approx(workflow.service_mean_seconds, rel=1e-3)
+    assert times[0].longest_seconds == pytest.approx(workflow.longest_seconds, rel=1e-3)
     assert times[1].schedule_to_start_seconds == pytest.approx(
-        production._task_times([samples], QUEUE, TaskType.ACTIVITY, 95.0).schedule_to_start_seconds, abs=1e-4
+        production.task_times([samples], QUEUE, TaskType.ACTIVITY, 95.0).schedule_to_start_seconds, abs=1e-4
     )
-    replay, expected = twin._replay_seen(), production._replay([samples])
+    replay, expected = twin._replay_seen(), production.replay_seen([samples])
     assert replay.gaps == expected.gaps
     assert replay.closed == expected.closed
     assert replay.silences == expected.silences

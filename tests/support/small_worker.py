@@ -52,6 +52,17 @@ class Fork:
         await workflow.wait_condition(lambda: False)
 
 
+@workflow.defn(name="Fan")
+class Fan:
+    """Many activities at once, then it waits."""
+
+    @workflow.run
+    async def run(self, count: int, seconds: float) -> None:
+        """Until it is told to end."""
+        await asyncio.gather(*(_rest(seconds) for _ in range(count)))
+        await workflow.wait_condition(lambda: False)
+
+
 @workflow.defn(name="Talk")
 class Talk:
     """Waits for words; each is a workflow task."""
@@ -100,7 +111,7 @@ async def connected(
 def small_worker(client: Client, queue: str, **changes: Any) -> Worker:
     """One that polls the queue for everything."""
     plain: dict[str, Any] = {
-        "workflows": [Steps, Fork, Talk, Greed],
+        "workflows": [Steps, Fork, Fan, Talk, Greed],
         "activities": [rest],
         "workflow_runner": UnsandboxedWorkflowRunner(),
         "max_concurrent_activities": 7,

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 from activities.joining import totals
 from activities.rows import rows_kept
 from scaler.decide import decide
-from scaler.model.common import Generation, Quality, Size, TaskType
+from scaler.learn.slots import slots_of
+from scaler.model.common import Generation, Polled, Quality, Size, TaskType
 from scaler.model.decision import Decision
 from scaler.model.observation import Observation, ReplaySeen, TargetSeen, TaskTimesSeen, WorkerSeen, WorkerState
 from scaler.model.record import Applied, RolloutStep, StepOutcome, TargetRecord
@@ -259,3 +261,42 @@ def test_a_rollout_of_hundreds_of_workers_replaces_all_of_them_and_ends(workers:
     assert len(rollout.workers) == workers
     assert rollout.record.surge == 0
     assert fewest_serving >= workers
+
+
+@pytest.mark.parametrize("workers", [80, 150, 300, 1000])
+def test_tasks_do_not_look_shorter_for_being_told_of_by_the_idlest(workers: int) -> None:
+    """Tasks of 6 s keep 60 % of eight slots busy, on each worker more or less of them."""
+    chance = Random(1)
+    rows = tuple(
+        states.worker(
+            number,
+            activity_slots_used=sum(chance.random() < 0.6 for _ in range(8)),
+            activities_per_second=0.8,
+            memory_bytes=150 * states.MIB + chance.randrange(2**20),
+        )
+        for number in range(workers)
+    )
+    seen = states.observation(workers=rows_kept(rows), totals=totals(rows, 150.0))
+
+    told = slots_of(seen, states.fleet(), Polled("agents", TaskType.ACTIVITY))
+
+    assert told.settled_used / told.settled_done_per_second == pytest.approx(6.0, abs=0.3)
+
+
+def test_of_a_large_fleet_young_workers_that_have_a_row_do_not_count() -> None:
+    rows = tuple(
+        states.worker(
+            number, activity_slots_used=4, activities_per_second=0.8, age_seconds=20.0 if number < 5 else 900.0
+        )
+        for number in range(150)
+    )
+    rows = tuple(
+        replace(row, memory_bytes=(row.memory_bytes or 0) + 500 * states.MIB * (number < 5))
+        for number, row in enumerate(rows)
+    )
+    seen = states.observation(workers=rows_kept(rows), totals=totals(rows, 150.0))
+
+    told = slots_of(seen, states.fleet(), Polled("agents", TaskType.ACTIVITY))
+
+    assert told.settled_used == 4 * 145
+    assert told.settled_done_per_second == pytest.approx(0.8 * 145)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from scaler.learn.learning import learn
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Constraint, Mode, Reason
 from scaler.model.observation import Observation, ReplaySeen, UnderWay, WorkerSeen, WorkerState
@@ -270,3 +271,24 @@ def test_the_cache_is_not_changed_for_gain_while_that_would_replace_busy_workers
     _lived(life, _one_job_each, minutes=10, **UNKNOWN_LENGTH)
 
     assert {step.wanted.cache for step in life.steps} == {60}
+
+
+def test_what_workers_that_say_nothing_have_begun_and_not_ended_occupies_slots() -> None:
+    """Of a job of hours nothing has ended; the rate and length of those that have say nothing of it."""
+    life = _life(6)
+    seen = _seen(life, lambda _, row: row, under_way=UnderWay(21, 7000.0))
+
+    life.tick(plausible.unbeaten_workers(seen, life.now, 4000.0), Operator())
+    estimate, _ = learn(life.steps[-1].seen, life.fleet, life.memory, life.now)
+
+    [load] = [each for each in estimate.loads if each.task_type is TaskType.ACTIVITY]
+    assert (load.busy_slots, load.busy_known) == (21, True)
+
+
+def test_few_samples_say_little_of_how_lengths_vary() -> None:
+    """One job of three minutes ended; the next may take five."""
+    life = _life(5, behaviour={"drain": "5m"})
+
+    _lived(life, _one_job_each, samples=1, service_mean_seconds=180.0, service_scv=0.0)
+
+    assert life.size.workers == 5
