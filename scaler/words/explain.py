@@ -145,9 +145,10 @@ def _unknown(state: State) -> Iterator[str]:
     ready, beating = sum(total.ready for total in seen.totals), sum(total.beating for total in seen.totals)
     if beating < ready:
         silent = ready - beating
+        one = silent == 1
         yield (
-            f"slots and cache of {_count(silent)}, which {'sends' if silent == 1 else 'send'} no fresh heartbeats; "
-            "while that is so no worker is taken away"
+            f"slots and cache of {_count(silent)}, which {'sends' if one else 'send'} no fresh heartbeats; "
+            f"{'it stays' if one else 'they stay'} unless histories show that all running tasks end within a drain"
         )
     if seen.target.memory_limit_bytes is None and state.fleet.memory.limit is None:
         yield "the memory limit of a worker"

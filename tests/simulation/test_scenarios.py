@@ -80,7 +80,7 @@ def test_four_keys_are_enough() -> None:
             "workload.turn.workflow_tasks: must be 1 where a turn has no activities, found 3",
         ),
         ("start: {workers: 99}", "start.workers: must be within platform.workers (1 to 60), found 99"),
-        ("duration: 3h", 'duration: must be at most 7200 seconds, found "3h"'),
+        ("duration: 3h", 'duration: must be at most 2h, found "3h"'),
         ("warm_up: 2h", "warm_up: must be shorter than duration: nothing would be scored"),
         (
             "platform: {memory: {limit: 100Mi}}",

@@ -109,7 +109,10 @@ def test_what_is_not_known_is_said() -> None:
     text = explain(states.state(observation=silent))
 
     assert "- histories of agents: RESOURCE_EXHAUSTED" in text
-    assert "- slots and cache of 1 worker, which sends no fresh heartbeats; while that is so no worker is taken" in text
+    assert (
+        "- slots and cache of 1 worker, which sends no fresh heartbeats; "
+        "it stays unless histories show that all running tasks end within a drain" in text
+    )
 
 
 def test_an_operators_words_are_told_as_they_are() -> None:
