@@ -11,9 +11,11 @@ from functools import cached_property
 from scaler.fleet import Fleet
 from scaler.learn.freshness import HEARTBEAT
 from scaler.learn.task_length import DEVIATIONS, TaskLength, task_length
-from scaler.model.common import Quality, TaskType
+from scaler.model.common import TaskType
 from scaler.model.estimate import Estimate
 from scaler.model.observation import Observation, TaskTimesSeen, WorkerSeen, WorkerState
+
+FRESH_SECONDS = HEARTBEAT.fresh.total_seconds()
 
 LIKELY_BEGUN = 0.1
 """So many tasks that outlast the drain may be expected to have begun on a worker since it reported itself idle: of a
@@ -56,38 +58,46 @@ class RunningWork:
     def _may_leave(self, worker: WorkerSeen) -> bool:
         if worker.state is WorkerState.RESTARTING:
             return True
-        used = (worker.activity_slots_used or 0, worker.workflow_slots_used or 0)
-        if worker.state is WorkerState.READY and not self._beats(worker):
+        age_seconds = worker.heartbeat_age_seconds
+        if worker.state is WorkerState.READY and (age_seconds is None or age_seconds > FRESH_SECONDS):
             return self._silent_ends_in_time
-        if not self._elsewhere_ends_in_time(worker):
+        if worker.elsewhere_slots_used and not self._elsewhere_ends_in_time(worker):
             return False
-        return all(
-            length.longest_seconds <= self._drain_seconds or (not slots and self._stays_idle(worker, length, task_type))
-            for slots, (task_type, length) in zip(used, self._lengths.items(), strict=True)
-        )
+        return all(self._stays_idle(worker, task_type) for task_type in self._lasting)
 
     @cached_property
     def _lengths(self) -> dict[TaskType, TaskLength]:
         loads, times = self.estimate.loads, self.seen.task_times
         return {each: task_length(loads, times, each) for each in (TaskType.ACTIVITY, TaskType.WORKFLOW)}
 
-    def _beats(self, worker: WorkerSeen) -> bool:
-        return HEARTBEAT.quality_at_age(worker.heartbeat_age_seconds) is Quality.FRESH
+    @cached_property
+    def _lasting(self) -> tuple[TaskType, ...]:
+        """The types of which some tasks may outlast a drain."""
+        drain_seconds = self._drain_seconds
+        return tuple(each for each, length in self._lengths.items() if length.longest_seconds > drain_seconds)
 
     def _elsewhere_ends_in_time(self, worker: WorkerSeen) -> bool:
         """Whether what runs on queues that the fleet does not declare is short, by Little's law."""
-        used, done_per_second = worker.elsewhere_slots_used, worker.elsewhere_tasks_per_second
-        if not used:
-            return True
-        return bool(done_per_second) and (1 + DEVIATIONS) * used <= self._drain_seconds * (done_per_second or 0.0)
+        used, done_per_second = worker.elsewhere_slots_used or 0, worker.elsewhere_tasks_per_second or 0.0
+        return (1 + DEVIATIONS) * used <= self._drain_seconds * done_per_second
 
-    def _stays_idle(self, worker: WorkerSeen, length: TaskLength, task_type: TaskType) -> bool:
-        """Whether a worker that reported no task has most likely begun none since that its drain would not last for."""
+    def _stays_idle(self, worker: WorkerSeen, task_type: TaskType) -> bool:
+        """Whether a worker reported no such task, and has most likely begun none since that outlasts its drain."""
+        if worker.activity_slots_used if task_type is TaskType.ACTIVITY else worker.workflow_slots_used:
+            return False
         reported_seconds = worker.heartbeat_age_seconds or 0.0
         since_seconds = reported_seconds + max((self.now - self.seen.observed_at).total_seconds(), 0.0)
+        return self._lasting_begun[task_type] * since_seconds <= LIKELY_BEGUN
+
+    @cached_property
+    def _lasting_begun(self) -> dict[TaskType, float]:
+        """How many tasks that may outlast a drain begin on one worker a second."""
+        workers = max(self.seen.ready_count, 1)
+        return {each: self._begun_per_second(each) / workers for each in self._lasting}
+
+    def _begun_per_second(self, task_type: TaskType) -> float:
         arrivals = sum(load.arrivals_per_second for load in self.estimate.loads if load.task_type is task_type)
-        begun = length.beyond(self._drain_seconds, arrivals) * since_seconds / max(self.seen.ready_count, 1)
-        return begun <= LIKELY_BEGUN
+        return self._lengths[task_type].beyond(self._drain_seconds, arrivals)
 
     @cached_property
     def _silent_ends_in_time(self) -> bool:
