@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo incident dev-server test check test-extension soak lint types format schemas reference bench bench-decision bench-fleets lock clean
+.PHONY: help setup demo incident dev-server test check test-extension soak lint types format schemas reference live bench bench-decision bench-fleets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ schemas: $(READY) ## renew the JSON Schemas in deploy/
 
 reference: $(READY) ## renew the pages of docs/ that are made from models and sentences
 	@for page in fleet configuration words; do $(BIN)/python -m scaler.cli.reference $$page > docs/$$page.md; done
+
+live: $(RUNNABLE) ## a burst on real workers that this product sizes; seven minutes; ARGS='--help'
+	@$(BIN)/python -m benchmarks.live $(ARGS)
 
 bench: $(READY) ## the comparison of docs/benchmarks.md; TRACES=folder of recordings ARGS='--budget MINUTES'; goes on where it ended
 	@$(BIN)/python -m benchmarks.comparison --traces "$(or $(TRACES),$(error name the folder with the recordings: make bench TRACES=DIR))" $(ARGS)

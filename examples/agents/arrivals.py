@@ -20,16 +20,17 @@ class Phase:
 
     def rate(self, elapsed_seconds: float) -> float:
         """Turns per second so long after the phase began."""
-        end = self._rate_at_end
+        end = self.rate_at_end
         return self.turns_per_second + (end - self.turns_per_second) * elapsed_seconds / self.seconds
 
     @property
     def peak(self) -> float:
         """The highest rate of the phase, in turns per second."""
-        return max(self.turns_per_second, self._rate_at_end)
+        return max(self.turns_per_second, self.rate_at_end)
 
     @property
-    def _rate_at_end(self) -> float:
+    def rate_at_end(self) -> float:
+        """What it comes to, in turns per second."""
         return self.turns_per_second if self.turns_per_second_at_end is None else self.turns_per_second_at_end
 
 

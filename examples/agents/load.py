@@ -7,7 +7,7 @@ A turn outlives the worker that was answering it and a lost connection; it fails
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from examples.agents.arrivals import Arrival
 from examples.agents.conversation import Conversation
+from examples.agents.draws import draws
 from examples.agents.messages import Agent, Opening, Turn
 from examples.agents.tally import Outcome, Tally
 
@@ -39,6 +40,7 @@ _PASSING: Final = frozenset(
 )
 """What a restarting or overloaded server says: the same turn is sent again."""
 
+_LARGEST_CONTEXT_IN_MEANS: Final = 8.0
 _SEND_AGAIN_AFTER_SECONDS: Final = 0.5
 _HANG_UP_WITHIN_SECONDS: Final = 10.0
 _HANG_UP_AT_ONCE: Final = 20
@@ -53,10 +55,18 @@ class Load:
     agent: Agent
     task_queue: str = "agents"
     patience: timedelta = timedelta(seconds=120)
+    context_spread: float = 0.0  # of the logarithm: a few conversations know much more than the rest, most a bit less
 
     def workflow_id(self, conversation: int) -> str:
         """The workflow that serves this conversation."""
         return f"{self.name}/{conversation}"
+
+    def opening(self, conversation: int) -> Opening:
+        """How this conversation begins."""
+        spread = self.context_spread
+        in_means = draws(self.seed, "context", conversation).lognormvariate(-spread * spread / 2, spread)
+        context_bytes = round(self.agent.context_bytes * min(in_means, _LARGEST_CONTEXT_IN_MEANS))
+        return Opening(agent=replace(self.agent, context_bytes=context_bytes), seed=f"{self.seed}/{conversation}")
 
 
 class Replay:
@@ -119,7 +129,7 @@ class _Line:
         self._client = client
         self._task_queue = load.task_queue
         self._workflow_id = load.workflow_id(conversation)
-        self._opening = Opening(agent=load.agent, seed=f"{load.seed}/{conversation}")
+        self._opening = load.opening(conversation)
         self._speaking = asyncio.Lock()
 
     async def say(self, turn: Turn) -> None:

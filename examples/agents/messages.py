@@ -17,6 +17,8 @@ class Agent:
     bytes_per_message: int = 64 * KIB  # small: many objects; as large as the context: one
     most_calls_per_turn: int = 2
     mean_call_seconds: float = 1.5
+    call_spread: float = 0.5  # of the logarithm: one call in twelve takes more than twice the median
+    longest_call_in_means: float = 4.0
     idle_seconds: float = 120.0  # a user silent for so long has left
     events_per_run: int = 2000  # a longer history goes on in a new run: an evicted one is replayed as a whole
 
