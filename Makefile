@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 
-.PHONY: help setup demo incident dev-server test check test-extension soak lint types format schemas reference live bench bench-decision bench-fleets lock clean
+.PHONY: help setup demo incident dev-server test check test-extension soak mutants lint types format schemas reference live bench bench-decision bench-fleets lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ check: lint types ## the fast part, under a minute
 
 soak: $(READY) ## random fleets through whatever can happen, every rule at every step; ARGS='--steps 1000000 --output json'
 	@$(BIN)/python -m tests.soak $(ARGS)
+
+mutants: $(READY) ## changes lines of the core and looks whether a test notices; ARGS='--sample 300 --seed 1 --output json'
+	@$(BIN)/python -m benchmarks.mutation $(ARGS)
 
 lint: $(READY) ## style and import direction
 	@$(BIN)/ruff check .
