@@ -7,12 +7,19 @@ from datetime import datetime, timedelta
 
 from activities.sources.heartbeats import Heartbeat, SlotsSeen
 from activities.targets.contract import TargetLook, TargetWorker
+from scaler.model.common import mark
 from scaler.model.observation import WorkerSeen, WorkerState, WorkerTotals
 
 WORKFLOW_CORES = {"temporal-python": 1.0}
 """Cores that an SDK's workflow tasks can use in one process; CPython's lock leaves one. Others take what there is."""
 
 LONGEST_START = timedelta(minutes=10)
+
+START_SLACK = timedelta(seconds=10)
+"""How far apart a target's and a worker's idea of when it started may be."""
+
+MARK_LENGTH = 4
+"""Tells a hundred workers apart; two that look alike are taken for neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +50,22 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime, queues: Co
         processes = (None,) if look.own_hosts else worker.processes
         beats_of_it = [beat for each in processes for beat in by_place.pop((worker.host_name, each), [])]
         own += beats_of_it
-        rows.append(_row(worker, beats_of_it, now, queues))
+        present = [beat for beat in beats_of_it if _of_present_process(worker.seen, beat, now)]
+        rows.append(_row(worker, present, now, queues))
     others = tuple(beat for left in by_place.values() for beat in left if beat.queue in queues)
     return Joined(tuple(rows), frozenset(beat.identity for beat in own), others)
+
+
+def _of_present_process(worker: WorkerSeen, beat: Heartbeat, now: datetime) -> bool:
+    """Whether a beat is not one that the process before left behind, in a place where workers are restarted.
+
+    A dead one is listed for minutes, and its last beat stays fresh for three intervals: after it was killed for its
+    memory, its cache would be taken for a second one of its successor.
+    """
+    if worker.age_seconds <= 0 and worker.state is WorkerState.READY:
+        return True  # the target does not tell when it started
+    began = now - timedelta(seconds=worker.age_seconds)
+    return beat.at >= began and beat.started_at >= began - START_SLACK
 
 
 def _row(worker: TargetWorker, of_process: list[Heartbeat], now: datetime, queues: Container[str]) -> WorkerSeen:
@@ -64,6 +84,7 @@ def _row(worker: TargetWorker, of_process: list[Heartbeat], now: datetime, queue
     return replace(
         worker.seen,
         started_in_seconds=_started_in_seconds(worker.seen, beats, now),
+        known_as=mark(min(beat.identity for beat in beats))[:MARK_LENGTH],
         heartbeat_age_seconds=(now - min(beat.at for beat in beats)).total_seconds(),
         caches=sum(beat.cached is not None for beat in of_process),
         cached=sum(beat.cached or 0 for beat in of_process),

@@ -18,12 +18,12 @@ from activities.server_time import ServerTime
 from activities.sources.contract import Source
 from activities.targets.contract import StepTaken, Target, TargetUnreachable
 from activities.tick import Attempt
-from activities.watch import crossed, ends_tick
 from scaler.fleet import TargetKind
 from scaler.model.common import Owner
 from scaler.model.observation import Observation, Wake
 from scaler.model.plan import Stamp
 from scaler.model.record import Applied, StepOutcome
+from scaler.wakes import crossed, ends_tick, news
 
 SHORTEST_SAMPLING_SECONDS = 1.0
 WATCHES_SAMPLED_PER_SECOND = 50
@@ -117,7 +117,9 @@ class Reconciler:
 
 
 def _ended(request: Reconcile, seen: Observation, from_the_start: frozenset[Wake], attempt: Attempt) -> Wake | None:
-    new = crossed(request.plan.wake, seen, attempt.began) - from_the_start
+    new = news(request.plan.wake, request.stamp, seen)
+    if new is None:  # the workflow is of a version that does not tell what it knew
+        new = crossed(request.plan.wake, seen, attempt.began) - from_the_start
     return ends_tick(new, attempt.now, request.stamp.wake_from)
 
 

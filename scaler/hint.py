@@ -1,16 +1,20 @@
-"""What a worker just saw of itself, as part of the newest observation. Pure."""
+"""What a worker says of itself between looks, and which of it is kept. Pure."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from scaler.model.observation import Observation, WorkerSeen
+BELIEVED = timedelta(minutes=1)
+"""The next heartbeat tells as much by then, whatever its interval."""
+
+HINTS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """One worker's own figures; None is not known."""
+    """One worker's own figures; None is not known. A worker is named as in `status`, or by its Temporal identity."""
 
     worker: str
+    at: datetime | None = None  # when it came
     queue: str | None = None
     slots_used: int | None = None
     slots: int | None = None
@@ -18,23 +22,12 @@ class Hint:
     memory_bytes: int | None = None
     guard: str | None = None
 
-
-def with_hint(seen: Observation, hint: Hint, now: datetime) -> Observation:
-    """The observation with the worker's own figures in its row; an unknown worker changes nothing."""
-    age = (seen.observed_at - now).total_seconds()
-    rows = tuple(_updated(row, hint, age) if row.name == hint.worker else row for row in seen.workers)
-    return replace(seen, workers=rows)
+    def believed(self, now: datetime) -> bool:
+        """Whether it is not too old."""
+        return self.at is not None and now - self.at <= BELIEVED
 
 
-def _updated(row: WorkerSeen, hint: Hint, age_seconds: float) -> WorkerSeen:
-    """Ages count from the observation, so what is newer than it has a negative one."""
-    if hint.memory_bytes is not None:
-        row = replace(row, memory_bytes=hint.memory_bytes, memory_age_seconds=age_seconds)
-    if hint.slots_used is not None:
-        row = replace(
-            row,
-            activity_slots_used=hint.slots_used,
-            activity_slots=hint.slots if hint.slots is not None else row.activity_slots,
-            heartbeat_age_seconds=age_seconds,
-        )
-    return row
+def kept(hints: tuple[Hint, ...], newest: Hint, now: datetime) -> tuple[Hint, ...]:
+    """The newest of each worker, while they are believed."""
+    others = (hint for hint in hints if hint.worker != newest.worker and hint.believed(now))
+    return (*others, newest)[-HINTS_KEPT:]

@@ -26,11 +26,22 @@ def override_cleared(memory: Remembered) -> Remembered:
     return _with(memory, replace(memory.operator, override=None))
 
 
-def stopped(memory: Remembered, *, drain: bool) -> Remembered:
+def stopped(memory: Remembered, *, drain: bool, cancelled: bool = False) -> Remembered:
     """Give the fleet up, which ends a pause; asking again may add the drain but not take it back."""
-    earlier = memory.operator.stop
-    stop = Stop(drain=drain or (earlier is not None and earlier.drain))
+    earlier = memory.operator.stop or Stop(drain=False)
+    stop = replace(earlier, drain=drain or earlier.drain, cancelled=cancelled or earlier.cancelled)
     return _with(memory, replace(memory.operator, stop=stop, pause=None))
+
+
+def stop_answered(memory: Remembered, *, settled: bool) -> Remembered:
+    """After a tick of a fleet that is to be given up: whether its target took the plan."""
+    stop = memory.operator.stop
+    if stop is None:
+        return memory
+    unanswered = 0 if settled else stop.unanswered + 1
+    if unanswered == stop.unanswered:
+        return memory
+    return _with(memory, replace(memory.operator, stop=replace(stop, unanswered=unanswered)))
 
 
 def expired(memory: Remembered, now: datetime) -> Remembered:

@@ -6,7 +6,7 @@ stricter version replays.
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,7 @@ from temporalio.common import RawValue
 
 from scaler.door import MAX_FLEET_BYTES, Problem, Refused, Submission, read_declared, read_fleet
 from scaler.fleet import Fleet
+from scaler.state import State
 from scaler.wire.bounds import Bound
 from scaler.wire.units import ByteCount, Duration
 
@@ -124,6 +125,15 @@ def read_override_strictly(payloads: Sequence[RawValue]) -> OverrideRequest:
     request = read_strictly(OverrideRequest, payloads)
     if request.workers is None and request.cache is None:
         raise Refused((Problem((), "needs workers, cache or both"),))
+    return request
+
+
+def read_stop_strictly(payloads: Sequence[RawValue], state: State | None, now: datetime) -> StopRequest:
+    """Read a stop at the door: while a fleet is paused none of its workers may go."""
+    request = read_strictly(StopRequest, payloads)
+    pause = state.memory.operator.pause if state is not None else None
+    if request.drain and pause is not None and (pause.until is None or pause.until > now):
+        raise Refused((Problem(("drain",), "the fleet is paused, so no worker may go; resume it, or stop without"),))
     return request
 
 

@@ -5,9 +5,10 @@ changed one replays old histories.
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
@@ -18,10 +19,11 @@ with workflow.unsafe.imports_passed_through():
     from scaler import interventions as operator
     from scaler.decide import decide_or_hold
     from scaler.fleet import Fleet
-    from scaler.hint import Hint, with_hint
+    from scaler.hint import Hint
+    from scaler.learn.hinted import told_by, with_hints
     from scaler.model.common import Generation, Owner
     from scaler.model.decision import Decision, DecisionSummary
-    from scaler.model.observation import Observation
+    from scaler.model.observation import Observation, Wake
     from scaler.model.plan import Plan, Stamp
     from scaler.model.remembered import Override, Pause, Remembered
     from scaler.state import State
@@ -31,12 +33,34 @@ with workflow.unsafe.imports_passed_through():
 TICKS_PER_RUN = 100
 """A new run costs one Action in so many ticks; a longer history would be this product's own replay storm."""
 
+SETTLED_TICKS, PATIENT_TICKS = TICKS_PER_RUN + TICKS_PER_RUN // 2, 2 * TICKS_PER_RUN
+"""An update that waits keeps its run from ending. From the first on those whose answer is there are let go before it is
+asked whether any waits; from the second on those that wait are told that what they asked for goes on."""
+
 DEAD_CONTROLLER = timedelta(seconds=30)
 """How long after its planned end a tick counts as lost with the controller that served it."""
 
 RECONCILE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10))
 CHECK_TIMEOUT = timedelta(seconds=30)
 APPLY_ATTEMPTS = 3
+APPLY_TIMEOUT = timedelta(minutes=3)
+"""Of all attempts together and the wait for a controller: a check may not keep a run from ending either."""
+
+
+class Turn(Enum):
+    """What the loop does next, and what the tick under way is."""
+
+    LOOK = auto()  # a tick that ends with its first full sample
+    WATCH = auto()  # a tick as it was decided
+    END = auto()  # the target was given up
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """The tick that is under way."""
+
+    turn: Turn
+    watch: workflow.ActivityHandle[Observation]
 
 
 @workflow.defn(name=messages.WORKFLOW_TYPE)
@@ -46,78 +70,89 @@ class ScaleFleet:
     @workflow.init
     def __init__(self, *_: RawValue) -> None:
         self._entered: State | None = None
-        self._watch: workflow.ActivityHandle[Observation] | None = None
-        self._short = True  # the next tick is a short look
-        self._looking = False  # this one is
-        self._given_up = False
+        self._next = Turn.LOOK
+        self._tick: UnderWay | None = None
+        self._first_tick = 0  # of this run
+        self._impatient = False  # updates may wait no longer
         self._applying = asyncio.Lock()
 
     @workflow.run
     async def run(self, *payloads: RawValue) -> None:
         """Decide, have it made so and watched, and start again."""
         self._state = _carried(payloads) or await self._enter(payloads)
-        first_tick = self._state.ticks
-        while not self._given_up:
-            if self._state.ticks >= first_tick + TICKS_PER_RUN and workflow.all_handlers_finished():
-                workflow.continue_as_new(args=[self._state.fleet, self._state])
-            plan, release = self._decide()
-            await self._tick(plan, release=release)
+        self._first_tick = self._state.ticks
+        while self._next is not Turn.END:
+            if await self._run_may_end():
+                state = self._state
+                # The memo is what other fleets see of this one's claims; a new run has none of its own.
+                workflow.continue_as_new(args=[state.fleet, state], memo={FLEET_MEMO: FleetMemo.of(state.fleet)})
+            await self._reconcile(*self._decide())
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if workflow.cancellation_reason() is not None:
+        stop = self._state.memory.operator.stop
+        if stop is not None and stop.cancelled:
             raise asyncio.CancelledError
+
+    async def _run_may_end(self) -> bool:
+        """Whether it is time for a new run, and no update would be lost with this one."""
+        ticks = self._state.ticks - self._first_tick
+        if ticks < TICKS_PER_RUN:
+            return False
+        if ticks >= SETTLED_TICKS and not workflow.all_handlers_finished():
+            self._impatient = ticks >= PATIENT_TICKS
+            await workflow.wait_condition(lambda: True)
+        return workflow.all_handlers_finished()
 
     @staticmethod
     def decide(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Decision, Remembered]:
         """What sizes the fleet; never raises. Whatever it decides, a history of another decision replays."""
         return decide_or_hold(seen, fleet, memory, now)
 
-    def _decide(self) -> tuple[Plan, bool]:
-        """The next plan, and whether it gives the target up. Without an observation the only plan is to look."""
-        now = workflow.now()
+    def _decide(self) -> tuple[Plan, Stamp]:
+        """The next plan, and where it stands. Without an observation the only plan is to look."""
+        now, info = workflow.now(), workflow.info()
+        owner = Owner(info.namespace, info.workflow_id)
         if workflow.cancellation_reason() is not None:
-            self._remember(operator.stopped(self._state.memory, drain=False))
+            self._remember(operator.stopped(self._state.memory, drain=False, cancelled=True))
         if self._state.observation is None:
-            return Plan(size=None, until=now), False
-        decision, memory = self.decide(self._state.observation, self._state.fleet, self._state.memory, now)
+            plan = Plan(size=None, until=now)
+            return plan, self._state.stamp(plan, None, owner, now)
+        seen = with_hints(self._state.observation, self._state.hints, now)
+        decision, memory = self.decide(seen, self._state.fleet, self._state.memory, now)
         self._state = self._state.decided(decision, memory)
         workflow.set_current_details(markdown(self._state))
         release = self._state.may_release
-        plan = replace(decision.plan, until=now) if self._short or release else decision.plan
-        return plan, release
+        plan = replace(decision.plan, until=now) if self._next is Turn.LOOK or release else decision.plan
+        return plan, replace(self._state.stamp(plan, seen, owner, now), release=release)
 
-    async def _tick(self, plan: Plan, *, release: bool) -> None:
+    async def _reconcile(self, plan: Plan, stamp: Stamp) -> None:
         """Have one plan made so and watched. An update may end it; then its observation is lost."""
-        now, info = workflow.now(), workflow.info()
-        sent = self._state.sent(plan, now)
-        stamp = Stamp(
-            owner=Owner(info.namespace, info.workflow_id),
-            generation=sent.generation,
-            wake_from=self._state.wake_from(now),
-            fence=self._state.fence,
-            release=release,
-        )
-        self._state, self._looking, self._short = sent, self._short, False
-        self._watch = workflow.start_activity(
+        now, turn = workflow.now(), self._next
+        self._state, self._next = self._state.sent(plan, now), Turn.WATCH
+        watch = workflow.start_activity(
             RECONCILE,
-            Reconcile(fleet=sent.fleet, plan=plan, stamp=stamp),
+            Reconcile(fleet=self._state.fleet, plan=plan, stamp=stamp),
             result_type=Observation,
-            task_queue=_queue_of(sent.host),
+            task_queue=_queue_of(self._state.host),
             start_to_close_timeout=max(plan.until - now, timedelta(0)) + DEAD_CONTROLLER,
             retry_policy=RECONCILE_RETRY,
             cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
         )
+        self._tick = UnderWay(turn, watch)
         try:
-            seen = await self._watch
+            seen = await watch
             # Not in one line: the state before the wait would be taken, and what an update changed meanwhile lost.
             self._state = self._state.saw(seen)
-            self._short = self._short or self._state.overtaken
+            if self._state.overtaken or seen.woken_by is Wake.SHUTDOWN:
+                # Whatever a leaving controller's last answer may lose on its way is found missing soon.
+                self._next = Turn.LOOK
         except ActivityError as error:
             if not is_cancelled_exception(error):
                 raise
-            self._short = True
+            self._next = Turn.LOOK
         finally:
-            self._watch = None
-        self._given_up = release and self._state.carries(sent.generation)
+            self._tick = None
+        if stamp.release and self._state.given_up(stamp.generation):
+            self._next = Turn.END
 
     async def _enter(self, payloads: Sequence[RawValue]) -> State:
         """Take the declared fleet in, or fail with every reason why not."""
@@ -143,6 +178,7 @@ class ScaleFleet:
             result_type=Verdict,
             task_queue=_queue_of(current.host if current else messages.host(submission)),
             start_to_close_timeout=CHECK_TIMEOUT,
+            schedule_to_close_timeout=APPLY_TIMEOUT if attempts else None,
             retry_policy=replace(RECONCILE_RETRY, maximum_attempts=attempts),
         )
         return verdict
@@ -225,22 +261,28 @@ class ScaleFleet:
         await self._ready()
         self._remember(operator.stopped(self._state.memory, drain=request.drain))
         self._interrupt()
-        await workflow.wait_condition(lambda: self._given_up)
+        await self._until(lambda: self._next is Turn.END)
+        if self._next is not Turn.END:
+            raise ApplicationError("it goes on being stopped, but that is not done yet", type="NotConfirmed")
+        if request.drain and (why := self._state.out_of_reach) is not None:
+            message = f"it was given up, but its workers could not be taken away: {why}"
+            raise ApplicationError(message, type="NotConfirmed")
         return self._state
 
     @stop.validator
     def _check_stop(self, *payloads: RawValue) -> None:
-        messages.read_strictly(messages.StopRequest, payloads)
+        messages.read_stop_strictly(payloads, self._entered, workflow.now())
 
     @workflow.update(name="hint")
     async def hint(self, *payloads: RawValue) -> None:
-        """Take one worker's own figures in at once; a look that is under way is left to its end."""
+        """Take one worker's own figures in at once; a stranger's cost nothing, and no look is cut short."""
         request = messages.read_accepted(messages.HintRequest, payloads)
         await self._ready()
-        if self._state.observation is not None:
-            seen = with_hint(self._state.observation, Hint(**request.model_dump()), workflow.now())
-            self._state = replace(self._state, observation=seen)
-        if not self._looking:
+        hint = Hint(**request.model_dump())
+        if self._state.observation is None or told_by(self._state.observation, hint) is None:
+            return
+        self._state = self._state.hinted(hint, workflow.now())
+        if self._tick is None or self._tick.turn is not Turn.LOOK:
             self._interrupt()
 
     @hint.validator
@@ -275,19 +317,25 @@ class ScaleFleet:
 
     def _interrupt(self) -> Generation:
         """End the watch, have the next tick start at once and be short; returns the generation it will have."""
-        self._short = True
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._next is not Turn.END:
+            self._next = Turn.LOOK
+        if self._tick is not None:
+            self._tick.watch.cancel()
         return self._state.generation.next()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something is so, or for as long as a run has patience: none may be kept from ending."""
+        await workflow.wait_condition(lambda: holds() or self._impatient)
 
     async def _carried_out(self, generation: Generation) -> State:
         """Wait until the target answered this plan or a later one; fail the update where it did not take it."""
-        await workflow.wait_condition(
-            lambda: self._given_up or self._state.carries(generation) or self._state.failed(generation) is not None
-        )
-        if (why := self._state.failed(generation)) is not None:
-            raise ApplicationError(f"it is in force, but the target has not confirmed it: {why}", type="NotConfirmed")
-        return self._state
+        await self._until(lambda: self._next is Turn.END or self._state.answered(generation))
+        if self._next is Turn.END:
+            raise ApplicationError("the fleet was stopped before this could be carried out", type="FleetStopped")
+        if self._state.carries(generation):
+            return self._state
+        why = self._state.failed(generation) or "it has not answered"
+        raise ApplicationError(f"it is in force, but the target has not confirmed it: {why}", type="NotConfirmed")
 
 
 def _carried(payloads: Sequence[RawValue]) -> State | None:

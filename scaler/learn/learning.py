@@ -3,8 +3,10 @@
 Learns only once from each observation, and only from workers that serve.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from scaler.fleet import Fleet
 from scaler.learn import arrivals, footprint
@@ -14,11 +16,12 @@ from scaler.learn.replay_cost import miss_share
 from scaler.learn.seen_queue import seen_queue
 from scaler.model.common import Polled, TaskType
 from scaler.model.estimate import Estimate
-from scaler.model.observation import UNASKED, ExitReason, Observation
+from scaler.model.observation import UNASKED, ExitReason, Observation, WorkerExit
 from scaler.model.remembered import Demand, Level, Remembered
 from scaler.wire.compact import millisecond
 
 EXITS_KNOWN = 8
+EXITS_COUNTED = 16
 """Ends of workers are told for ten minutes; one older than so many others is known without being remembered."""
 
 START_TIME = timedelta(minutes=10)
@@ -33,9 +36,8 @@ def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) ->
         demands = zip(_demands(memory, fleet), queues, strict=True)
         fed = tuple(arrivals.fed(demand, queue) for demand, queue in demands)
         memory = replace(_fed(seen, memory), demands=fed, workflow=None, activity=None)
-    exits = {ended: millisecond(ended.at) for ended in seen.exits if ended.reason in UNASKED}
-    known = tuple(map(millisecond, memory.exits_known))
-    new = [ended for ended, at in exits.items() if at not in known and (len(known) < EXITS_KNOWN or at > known[0])]
+    exits = sorted((ended for ended in seen.exits if ended.reason in UNASKED), key=attrgetter("at"))
+    new = _new(exits, memory)
     estimate = Estimate(
         at=now,
         loads=tuple(
@@ -53,8 +55,32 @@ def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) ->
         new_oom_kills=tuple(ended for ended in new if ended.reason is ExitReason.OOM_KILLED),
         new_crashes=sum(ended.reason is not ExitReason.OOM_KILLED for ended in new),
     )
-    latest = tuple(sorted({*known, *exits.values()})[-EXITS_KNOWN:])
-    return estimate, memory if latest == memory.exits_known else replace(memory, exits_known=latest)
+    return estimate, _counted(exits, memory)
+
+
+def _new(exits: Sequence[WorkerExit], memory: Remembered) -> list[WorkerExit]:
+    """Ends that did not count yet: told apart by identity, since platforms' times are whole seconds and come late."""
+    counted = set(memory.exits_counted)
+    if not counted:  # what a version remembered that told them apart by their times
+        known = tuple(map(millisecond, memory.exits_known))
+        return [
+            ended
+            for ended in exits
+            if (at := millisecond(ended.at)) not in known and (len(known) < EXITS_KNOWN or at > known[0])
+        ]
+    remembered = [ended.at for ended in exits if ended.identity in counted]
+    since = min(remembered) if remembered and len(counted) >= EXITS_COUNTED else datetime.min.replace(tzinfo=UTC)
+    return [ended for ended in exits if ended.identity not in counted and ended.at >= since]
+
+
+def _counted(exits: Sequence[WorkerExit], memory: Remembered) -> Remembered:
+    """The newest ends by their times; those that are not told, maybe not any more, are forgotten first."""
+    if not exits:
+        return memory
+    told = [ended.identity for ended in exits]
+    counted = (*(each for each in memory.exits_counted if each not in told), *told)[-EXITS_COUNTED:]
+    known = tuple(sorted({millisecond(ended.at) for ended in exits})[-EXITS_KNOWN:])
+    return replace(memory, exits_counted=counted, exits_known=known)
 
 
 def _demands(memory: Remembered, fleet: Fleet) -> tuple[Demand, ...]:

@@ -8,6 +8,16 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193
+
+
+def mark(text: str) -> str:
+    """Eight hexadecimal digits that stand for a text where only its likes are to be told apart (32-bit FNV-1a)."""
+    value = FNV_OFFSET
+    for byte in text.encode():
+        value = (value ^ byte) * FNV_PRIME & 0xFFFFFFFF
+    return f"{value:08x}"
+
 
 class TolerantEnum(StrEnum):
     """An enum that a later version may have added members to: what is not known reads as `unknown`."""

@@ -1,13 +1,13 @@
 """What was true when a tick ended. Pure and frozen; every reading carries its own time and quality."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, NamedTuple
 
-from scaler.model.common import Reading, TaskType, TolerantEnum
+from scaler.model.common import Reading, TaskType, TolerantEnum, mark
 from scaler.model.record import Applied, TargetRecord
-from scaler.wire.columns import AsColumns
+from scaler.wire.columns import WIDTH, AsColumns
 
 MAX_WORKER_ROWS = 100
 """Fleets up to this size have a row for each worker; of larger ones rows give names, and totals give counts."""
@@ -132,6 +132,7 @@ class WorkerSeen:
     cache_misses_per_second: float | None = None
     elsewhere_slots_used: int | None = None  # by tasks of queues that the fleet does not declare
     elsewhere_tasks_per_second: float | None = None
+    known_as: str = field(default="", metadata={WIDTH: 4})  # of the mark of the identity that its heartbeats name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,14 +184,24 @@ UNASKED = (ExitReason.OOM_KILLED, ExitReason.CRASHED, ExitReason.EVICTED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerExit:
-    """The end of one worker process. Targets report each for ten minutes, so a lost observation loses none."""
+    """The end of one worker process. Targets report each for ten minutes, so a lost observation loses none.
+
+    `process` tells the processes of one worker apart, as its platform does: the number of its restarts, a container's
+    id (its mark, where that is long). `at` only orders: platforms have whole seconds and report late.
+    """
 
     worker: str
     reason: ExitReason
     at: datetime
+    process: str = ""
     cache: int | None = None
     cached: int | None = None  # workflows it had cached when it last said so
     memory_bytes: int | None = None  # the highest figure before it ended
+
+    @property
+    def identity(self) -> str:
+        """What this end is told apart by; a target that names no process is taken at its word for the time."""
+        return mark(f"{self.worker} {self.process or self.at.isoformat()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

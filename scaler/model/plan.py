@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from scaler.model.common import Generation, Owner, Size
+from scaler.model.observation import Wake
 from scaler.model.record import RolloutStep
 
 SHORTEST_TICK, LONGEST_TICK = timedelta(seconds=5), timedelta(seconds=60)
@@ -13,7 +14,7 @@ SHORTEST_TICK, LONGEST_TICK = timedelta(seconds=5), timedelta(seconds=60)
 class WakeAt:
     """Thresholds that end a tick before its time; None is no threshold.
 
-    A threshold that is already crossed when the watch starts does not end it; the emergency one always does.
+    A threshold that was crossed already when the plan was made does not end it; crossing the emergency one always does.
     """
 
     memory_bytes: int | None = None  # of the fullest worker
@@ -56,3 +57,5 @@ class Stamp:
     wake_from: datetime  # thresholds end the tick from then on
     fence: bool = False
     release: bool = False
+    held: tuple[Wake, ...] | None = None  # thresholds crossed already when it was decided; None from an older version
+    ends_known: tuple[str, ...] = ()  # ends of workers that were known then, by identity

@@ -41,9 +41,11 @@ class Override:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """The fleet is to be given up, empty or as it is."""
+    """The fleet is to be given up, empty or as it is. `unanswered` counts ticks in which its target did not take it."""
 
     drain: bool
+    cancelled: bool = False  # asked for by cancelling the workflow
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,7 +221,8 @@ class Remembered:
     activity: Demand | None = None
     worker: Footprint = field(default_factory=Footprint)
     start_seconds: Level = Level()
-    exits_known: tuple[Brief, ...] = ()  # when workers died, as far as it counted already; oldest first
+    exits_known: tuple[Brief, ...] = ()  # the same by their times, for versions that tell ends apart by those
+    exits_counted: tuple[str, ...] = ()  # ends of workers that counted already, by identity; oldest first
     recommendations: tuple[Recommendation, ...] = ()
     good_since: datetime | None = None  # from when on latency has been inside the objective
     hold_over: datetime | None = None  # time of the newest cache cut that holds no worker any more

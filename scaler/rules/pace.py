@@ -57,7 +57,8 @@ def wake(situation: Situation, size: Size) -> WakeAt:
         backlog_tasks=1,
         backlog_age_seconds=min(objectives, default=None),
         activity_slots_used=math.ceil(workers * slots * FULL_SLOTS) if slots else None,
-        ready_below=estimate.ready or None,
+        # Workers that this very plan takes away are not lost.
+        ready_below=min(estimate.ready, size.workers) or None,
         # Only a rollout waits for workers; any wake makes the next one wait, and a growing backlog can't.
         ready_at_least=size.workers if situation.rolling and estimate.ready < size.workers else None,
     )

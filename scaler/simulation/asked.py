@@ -7,7 +7,7 @@ from typing import Any
 
 from scaler import interventions
 from scaler.door import read_declared, read_fleet
-from scaler.hint import Hint, with_hint
+from scaler.hint import Hint
 from scaler.model.remembered import Override, Pause
 from scaler.state import State
 from workflows.messages import HintRequest, Nothing, OverrideRequest, PauseRequest, StopRequest
@@ -49,9 +49,7 @@ def _stopped(state: State, request: Request, _: datetime) -> State:
 
 def _hinted(state: State, request: Request, now: datetime) -> State:
     asked = read_declared(HintRequest, request)
-    if state.observation is None:
-        return state
-    return replace(state, observation=with_hint(state.observation, Hint(**asked.model_dump()), now))
+    return state.hinted(Hint(**asked.model_dump()), now)
 
 
 def _applied(state: State, request: Request, _: datetime) -> State:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from activities.targets.contract import StepTaken
-from activities.watch import ends_tick
 from scaler.decide import decide
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Owner, Size
@@ -22,6 +21,7 @@ from scaler.simulation.sight import Asked, Sight
 from scaler.simulation.visibility import Darkness
 from scaler.simulation.world import World
 from scaler.state import State
+from scaler.wakes import ends_tick
 
 OWNER: Final = Owner("default", "worker-scaler/simulated")
 
@@ -69,12 +69,7 @@ class JointLoop:
         while True:
             plan = self._decide(now)
             sent = self.state.sent(plan, moment(now))
-            stamp = Stamp(
-                owner=OWNER,
-                generation=sent.generation,
-                wake_from=self.state.wake_from(moment(now)),
-                fence=self.state.fence,
-            )
+            stamp = self.state.stamp(plan, self.state.observation, OWNER, moment(now))
             looks = self.state.observation is None
             self.state = sent
             ended = yield from self._reconcile(plan, stamp, now)

@@ -14,19 +14,20 @@ from activities.joining import join, totals, workflow_cores
 from activities.memory_tracks import MemoryTracks
 from activities.rows import rows_kept
 from activities.schedule import schedule_at
-from activities.watch import crossed, ends_tick
 from scaler.claims import Standing, record_step
 from scaler.decide import decide
 from scaler.door import read_fleet
 from scaler.learn.freshness import HEARTBEAT
+from scaler.learn.hinted import with_hints
 from scaler.model.common import Generation, Owner
 from scaler.model.decision import Decision
-from scaler.model.observation import Observation, Wake
+from scaler.model.observation import Observation
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome, TargetRecord
 from scaler.simulation.asked import changed
 from scaler.simulation.told import Told, faults, heartbeats, look, queues, task_times
 from scaler.state import State
+from scaler.wakes import ends_tick, news
 from scaler.words.explain import explain
 
 
@@ -47,14 +48,13 @@ class Levels:
 
 @dataclass(slots=True)
 class _Watch:
-    """The tick under way: its plan and stamp, the echo of its step, and what was crossed when it began."""
+    """The tick under way: its plan and stamp, and the echo of its step."""
 
     plan: Plan
     stamp: Stamp
     found: TargetRecord | None
     applied: Applied
     began: datetime
-    crossed: frozenset[Wake] | None = None
 
 
 class FleetLoop:
@@ -80,18 +80,13 @@ class FleetLoop:
         seen, release = self.state.observation, False
         plan = Plan(size=None, until=now)
         if seen is not None:
+            seen = with_hints(seen, self.state.hints, now)
             decision, memory = decide(seen, self.state.fleet, self.state.memory, now)
             self.state = self.state.decided(decision, memory)
             release = self.state.may_release
             plan = replace(decision.plan, until=now) if self._short or release else decision.plan
         sent = self.state.sent(plan, now)
-        stamp = Stamp(
-            owner=self._owner,
-            generation=sent.generation,
-            wake_from=self.state.wake_from(now),
-            fence=self.state.fence,
-            release=release,
-        )
+        stamp = replace(self.state.stamp(plan, seen, self._owner, now), release=release)
         self.state, self._short = sent, False
         unanswered = Applied(
             generation=stamp.generation, outcome=StepOutcome.FAILED, detail="the target did not answer"
@@ -124,15 +119,12 @@ class FleetLoop:
         """Take one look; True once the tick is over, and what was told is what the next decision builds on."""
         watch, seen = self._under_way(), self.observe(told, now)
         self._tracks = self._tracks.after(seen.workers, now)
-        new = crossed(watch.plan.wake, seen, watch.began)
-        if watch.crossed is None:
-            watch.crossed = new
-        woken_by = ends_tick(new - watch.crossed, now, watch.stamp.wake_from)
+        woken_by = ends_tick(news(watch.plan.wake, watch.stamp, seen) or frozenset(), now, watch.stamp.wake_from)
         if woken_by is None and now < watch.plan.until:
             return False
         self.state = self.state.saw(replace(seen, woken_by=woken_by))
         self._short = self.state.overtaken
-        self.given_up = watch.stamp.release and self.state.carries(watch.stamp.generation)
+        self.given_up = watch.stamp.release and self.state.given_up(watch.stamp.generation)
         self._watch = None
         return True
 

@@ -11,7 +11,6 @@ import numpy as np
 from activities.joining import totals
 from activities.rows import rows_kept
 from activities.targets.contract import StepTaken
-from activities.watch import crossed
 from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Generation, Quality
 from scaler.model.observation import (
@@ -36,6 +35,7 @@ from scaler.simulation.scenario import SignalName
 from scaler.simulation.visibility import Darkness
 from scaler.simulation.worker import Worker
 from scaler.simulation.world import World
+from scaler.wakes import crossed
 
 EXITS_TOLD: Final = timedelta(minutes=10)
 VERSION: Final = "simulated"

@@ -3,6 +3,7 @@
 Reads tolerantly: unknown columns are ignored, missing ones take the field's default.
 """
 
+import math
 from dataclasses import MISSING, dataclass, fields
 from itertools import zip_longest
 from typing import Any
@@ -11,7 +12,11 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-LARGE = 100.0
+WIDTH = "width"
+"""The metadata of a field whose words all have so many letters, or none: they are written one after another."""
+
+DIGITS = ((10.0, 3), (100.0, 2), (math.inf, 1))
+"""Below each bound so many digits are written after the point: finer than anything measured here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class AsColumns:
     def _to_rows(self, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
+        value = value | {name: _apart(value.get(name), width) for name, width in self._widths.items()}
         known = [name for name in self._names if isinstance(value.get(name), (list, str))]
         length = max((len(value[name]) for name in known if isinstance(value[name], list)), default=0)
         lines = zip_longest(*(_column(value[name], length) for name in known))
@@ -43,13 +49,21 @@ class AsColumns:
             for line in lines
         ]
 
-    def _to_columns(self, rows: tuple[Any, ...]) -> dict[str, list[Any]]:
-        columns = {name: [_rounded(getattr(row, name)) for row in rows] for name in self._names}
-        return {name: _short(column) for name, column in columns.items() if not self._all_default(name, column)}
+    def _to_columns(self, rows: tuple[Any, ...]) -> dict[str, Any]:
+        columns: dict[str, list[Any]] = {name: [_rounded(getattr(row, name)) for row in rows] for name in self._names}
+        told = {name: column for name, column in columns.items() if not self._all_default(name, column)}
+        widths = self._widths
+        return {
+            name: _joined(column, widths[name]) if name in widths else _short(column) for name, column in told.items()
+        }
 
     @property
     def _names(self) -> tuple[str, ...]:
         return tuple(field.name for field in fields(self.row))
+
+    @property
+    def _widths(self) -> dict[str, int]:
+        return {field.name: field.metadata[WIDTH] for field in fields(self.row) if WIDTH in field.metadata}
 
     @property
     def _nullable(self) -> frozenset[str]:
@@ -67,10 +81,22 @@ def _short(column: list[Any]) -> Any:
     return str(column[0]) if shared else column
 
 
+def _joined(column: list[Any], width: int) -> dict[str, str]:
+    return {"joined": "".join(cell.ljust(width)[:width] for cell in column)}
+
+
+def _apart(written: Any, width: int) -> Any:
+    """An object, which versions that know no such column pass over."""
+    if not (isinstance(written, dict) and isinstance(joined := written.get("joined"), str)):
+        return None
+    return [joined[start : start + width].strip() for start in range(0, len(joined), width)]
+
+
 def _column(written: Any, length: int) -> list[Any]:
     return [written] * length if isinstance(written, str) else written
 
 
 def _rounded(cell: Any) -> Any:
-    """Thousandths, and tenths of large figures, are finer than anything measured here, and shorter on the wire."""
-    return round(cell, 3 if abs(cell) < LARGE else 1) if isinstance(cell, float) else cell
+    if not isinstance(cell, float):
+        return cell
+    return round(cell, next((digits for below, digits in DIGITS if abs(cell) < below), 1))

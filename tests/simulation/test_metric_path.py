@@ -12,7 +12,6 @@ from activities.sources import history_figures as production
 from activities.sources.history_events import ActivitySample, RunSample, WorkflowTaskSample
 from activities.sources.samples import Run, Samples
 from activities.targets.contract import StepTaken
-from activities.watch import crossed
 from scaler.learn.replay_cost import miss_share, task_cost
 from scaler.model.common import Generation, Quality, TaskType
 from scaler.model.observation import ExitReason, WorkerState
@@ -28,6 +27,7 @@ from scaler.simulation.sight import Asked, Sight
 from scaler.simulation.stack import MetricsStack
 from scaler.simulation.visibility import Late
 from scaler.simulation.world import World
+from scaler.wakes import crossed
 from tests.simulation.worlds import MODES, declared, load, world
 
 NO_STEP = StepTaken(found=None, applied=Applied(generation=Generation(0, 1), outcome=StepOutcome.LOOKED))

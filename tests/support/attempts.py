@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from temporalio.testing import ActivityEnvironment
 
@@ -41,7 +42,7 @@ class Servers:
         return seen
 
 
-def tick(fleet: Fleet, plan: Plan, number: int = 1, **stamp: object) -> Reconcile:
+def tick(fleet: Fleet, plan: Plan, number: int = 1, **stamp: Any) -> Reconcile:
     """A request; thresholds count at once unless `wake_from` says otherwise."""
     made = Stamp(owner=OWNER, generation=Generation(1.0, number), wake_from=plan.until - timedelta(hours=1))
-    return Reconcile(fleet=fleet, plan=plan, stamp=replace(made, **stamp))  # type: ignore[arg-type]
+    return Reconcile(fleet=fleet, plan=plan, stamp=replace(made, **stamp))

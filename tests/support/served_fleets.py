@@ -118,14 +118,23 @@ class Served:
         return state
 
     async def look(self) -> State:
-        """Have it look now, by a hint of a worker that does not exist, and tell what it saw and decided."""
+        """Have it look now, by a hint that tells nothing, and tell what it saw and decided."""
         asked = datetime.now(UTC)
         async with asyncio.timeout(LONGEST_SECONDS):
             while True:
                 # A look that was under way already is left to its end by the hint.
-                await self.handle.execute_update("hint", {"worker": "nobody"})
+                await self._look_again()
                 with suppress(NotSoon):
                     return await self.until(lambda state: _decided_after(state, asked), seconds=1.0)
+
+    async def _look_again(self) -> None:
+        """A hint of one of its workers; where it has none a `resume` does as well."""
+        state = await self.status()
+        seen = state.observation if state is not None else None
+        if seen is not None and seen.workers:
+            await self.handle.execute_update("hint", {"worker": seen.workers[0].name})
+        else:
+            await self.handle.execute_update("resume")
 
     async def events(self) -> list[HistoryEvent]:
         """The history of the newest run."""

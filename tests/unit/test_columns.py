@@ -1,6 +1,7 @@
 """Rows as columns: small on the wire, and read whatever version wrote them."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -74,3 +75,12 @@ def test_what_a_later_version_wrote_is_read() -> None:
     assert read.applied.outcome is StepOutcome.UNKNOWN
     assert {worker.state for worker in read.workers} == {WorkerState.UNKNOWN}
     assert {worker.restarts for worker in read.workers} == {0}
+
+
+def test_marks_stand_one_after_another_and_come_back() -> None:
+    rows = tuple(WorkerSeen(name=f"w-{number}", known_as=known) for number, known in enumerate(("a1b2", "", "00ff")))
+    seen = replace(hundred_workers(), workers=rows)
+    written = OBSERVATIONS.dump_json(seen)
+
+    assert json.loads(written)["workers"]["known_as"] == {"joined": "a1b2    00ff"}
+    assert [row.known_as for row in OBSERVATIONS.validate_json(written).workers] == ["a1b2", "", "00ff"]

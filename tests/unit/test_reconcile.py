@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from activities.targets.contract import StepTaken, TargetLook, TargetUnreachable
 from scaler.door import Problem
 from scaler.fleet import Fleet, TargetKind
 from scaler.model.common import Quality, Size, TaskType
-from scaler.model.observation import Fault, TargetSeen, Wake, WorkerExit
+from scaler.model.observation import ExitReason, Fault, TargetSeen, Wake, WorkerExit
 from scaler.model.plan import Plan, Stamp, WakeAt
 from scaler.model.record import Applied, StepOutcome
 from tests.support.attempts import Servers, tick
@@ -217,3 +218,52 @@ async def test_a_plan_whose_end_is_over_is_watched_for_a_second_but_a_look_is_no
 
     assert looked < 0.5
     assert watched >= 0.9
+
+
+def exit_of(worker: str, at: datetime) -> WorkerExit:
+    return WorkerExit(worker=worker, reason=ExitReason.CRASHED, at=at, process="0")
+
+
+async def lasted(target: OddTarget, signals: OddSignals, **stamp: Any) -> tuple[float, Wake | None]:
+    """A tick of five seconds whose thresholds count after one."""
+    servers, began = Servers(), time.monotonic()
+    now = servers.now()
+    plan = Plan(size=Size(2, 100), until=now + timedelta(seconds=5), wake=WakeAt(backlog_tasks=1))
+    seen = await servers.attempt(
+        reconciler(target, signals), tick(fleet(), plan, wake_from=now + timedelta(seconds=1), **stamp)
+    )
+    return time.monotonic() - began, seen.woken_by
+
+
+async def test_a_burst_between_the_decision_and_the_first_sample_wakes() -> None:
+    seconds, woken_by = await lasted(OddTarget(), OddSignals(burst_at=0), held=())
+
+    assert woken_by is Wake.BACKLOG
+    assert seconds < 3
+
+
+async def test_what_held_when_it_was_decided_wakes_nobody() -> None:
+    seconds, woken_by = await lasted(OddTarget(), OddSignals(burst_at=0), held=(Wake.BACKLOG,))
+
+    assert woken_by is None
+    assert seconds >= 4.9
+
+
+async def test_a_second_workers_end_wakes_after_a_first_was_known() -> None:
+    """Also where it came before the watch began, by the platform's time: those are whole seconds, and late."""
+    first, second = (exit_of(name, datetime.now(UTC) - timedelta(seconds=60)) for name in ("w-1", "w-2"))
+    known, _ = await lasted(OddTarget(exits=(first,)), OddSignals(), held=(), ends_known=(first.identity,))
+    seconds, woken_by = await lasted(
+        OddTarget(exits=(first, second)), OddSignals(), held=(), ends_known=(first.identity,)
+    )
+
+    assert known >= 4.9
+    assert woken_by is Wake.WORKERS_LOST
+    assert seconds < 3
+
+
+async def test_a_workflow_that_does_not_tell_what_held_is_served_as_ever() -> None:
+    seconds, woken_by = await lasted(OddTarget(), OddSignals(burst_at=0))
+
+    assert woken_by is None
+    assert seconds >= 4.9

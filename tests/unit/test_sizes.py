@@ -16,7 +16,7 @@ from scaler.decide import decide
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
 from scaler.interventions import overridden, paused
-from scaler.model.common import Generation, Owner, Quality, Size, TaskType
+from scaler.model.common import Generation, Owner, Quality, Size, TaskType, mark
 from scaler.model.observation import (
     GAP_EDGES_SECONDS,
     ExitReason,
@@ -165,6 +165,7 @@ class Hour:
             activities_per_second=12.345 * swing + number / 7,
             cache_hits_per_second=120.125 + number / 7,
             cache_misses_per_second=3.375 + number / 7,
+            known_as=mark(f"{number}@conversations")[:4],
         )
 
     def _queue(self, name: str, kind: TaskType, swing: float) -> QueueSeen:
@@ -237,6 +238,7 @@ class Hour:
             worker=f"conversations-api-7d9f8b6c5d-x{number:02}kz",
             reason=ExitReason.OOM_KILLED,
             at=self.now - timedelta(seconds=31.234567 * number),
+            process=f"{int(self.now.timestamp()) % 1000}",
             cache=1000,
             cached=1997,
             memory_bytes=LIMIT_BYTES,
@@ -288,6 +290,7 @@ def test_the_hour_is_eventful(states: tuple[State, ...]) -> None:
     assert len({(line.mode, line.size) for state in states for line in state.decisions}) > 3
     assert last.memory.worker.points
     assert last.memory.exits_known
+    assert last.memory.exits_counted
     assert last.memory.recommendations
 
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activities.watch import crossed, ends_tick
 from scaler.model.common import Generation, TaskType
 from scaler.model.observation import (
     ExitReason,
@@ -19,6 +18,7 @@ from scaler.model.observation import (
 )
 from scaler.model.plan import WakeAt
 from scaler.model.record import Applied, StepOutcome
+from scaler.wakes import crossed, ends_tick
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 QUIET = Observation(

@@ -7,14 +7,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
+from activities.requests import FLEET_MEMO, FleetMemo
 from scaler.cli.recorded_history import fetch_history
+from scaler.model.plan import Plan
 from scaler.simulation.backtest import backtested
 from scaler.state import DECISIONS_KEPT, State
+from tests.support.paper_target import Group
 from tests.support.scripted_world import Scene, ScriptedWorld, on_paper, world_of
-from tests.support.served_fleets import Served
-from workflows.scale_fleet import TICKS_PER_RUN
+from tests.support.served_fleets import Served, declared
+from workflows.scale_fleet import PATIENT_TICKS, TICKS_PER_RUN
 
 BUSY = Scene(arrivals_per_second=4.0, busy_slots=12)
 INTO_THE_NEXT_RUN = TICKS_PER_RUN + 10
@@ -63,6 +67,28 @@ async def test_what_was_asked_and_learned_outlives_its_run(client: Client, world
     assert world.paper.group("lasting").desired == 5
     assert paused.memory.operator.pause == pause
     assert paused.decisions[-1].repeated > TICKS_PER_RUN // 2, "the log goes along too"
+
+
+async def test_what_a_fleet_claims_is_still_claimed_by_its_next_run(client: Client, world: ScriptedWorld) -> None:
+    """Others are held against the memo; a run that was continued has none of its own accord."""
+    world.scripts["claiming"] = lambda _: BUSY
+    async with started(client, "claiming") as fleet:
+        await in_the_next_run(fleet)
+        claimed = await (await fleet.handle.describe()).memo_value(FLEET_MEMO, type_hint=FleetMemo)
+        async with asyncio.timeout(30):
+            on_its_target = await _refusal(client, "on-its-target", target=on_paper("claiming"))
+            on_its_queue = await _refusal(client, "on-its-queue", task_queues=[{"name": "claiming"}])
+
+    assert (claimed.name, [queue.name for queue in claimed.task_queues]) == ("claiming", ["claiming"])
+    assert "is scaled by fleet claiming already" in on_its_target
+    assert "both must declare their share" in on_its_queue
+
+
+async def _refusal(client: Client, name: str, **changes: Any) -> str:
+    fleet = await Served.start_with(client, name, declared(name, **({"target": on_paper(name)} | changes)))
+    with pytest.raises(WorkflowFailureError) as refused:
+        await fleet.handle.result()
+    return str(refused.value.cause)
 
 
 async def test_what_all_runs_decided_is_decided_again_from_the_servers_histories(
@@ -134,4 +160,33 @@ async def test_updates_that_come_all_at_once_are_answered_across_runs(client: Cl
         faults = await fleet.faults()
 
     assert min(times) > 0
+    assert faults == []
+
+
+class Stubborn(Group):
+    """Workers that never leave."""
+
+    def _settle(self, total: int, plan: Plan) -> None:
+        super()._settle(max(total, len(self.names)), plan)
+
+
+async def test_an_update_that_waits_for_ever_is_told_so_and_its_run_ends_as_any(
+    client: Client, world: ScriptedWorld
+) -> None:
+    """What it asked for stays in force."""
+    world.paper.groups["endless"] = Stubborn()
+    async with started(client, "endless") as fleet:
+        first = (await fleet.handle.describe()).run_id
+        stop = asyncio.create_task(fleet.update("stop", drain=True))
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await stop
+        state = await fleet.until(lambda state: state.ticks > PATIENT_TICKS + 5)
+        later = (await fleet.handle.describe()).run_id
+        faults = await fleet.faults()
+
+    assert isinstance(refused.value.cause, ApplicationError)
+    assert refused.value.cause.type == "NotConfirmed"
+    assert state.memory.operator.stop is not None
+    assert state.memory.operator.stop.drain
+    assert later != first
     assert faults == []

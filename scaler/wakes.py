@@ -1,10 +1,10 @@
-"""Which thresholds of a plan an observation crosses. Pure."""
+"""Which thresholds of a plan an observation crosses, and which of them end a tick before its time. Pure."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
 from scaler.model.observation import UNASKED, Observation, Wake
-from scaler.model.plan import WakeAt
+from scaler.model.plan import Plan, Stamp, WakeAt
 
 
 def crossed(wake: WakeAt, seen: Observation, since: datetime) -> frozenset[Wake]:
@@ -12,7 +12,8 @@ def crossed(wake: WakeAt, seen: Observation, since: datetime) -> frozenset[Wake]
 
     Workers that ended unasked count from `since` on, when the watch began.
     """
-    return frozenset(_crossed(wake, seen, since))
+    died = any(ended.reason in UNASKED and ended.at > since for ended in seen.exits)
+    return frozenset(_levels(wake, seen)) | ({Wake.WORKERS_LOST} if died else frozenset())
 
 
 def ends_tick(new: frozenset[Wake], now: datetime, wake_from: datetime) -> Wake | None:
@@ -22,7 +23,29 @@ def ends_tick(new: frozenset[Wake], now: datetime, wake_from: datetime) -> Wake 
     return min(new, default=None) if now >= wake_from else None
 
 
-def _crossed(wake: WakeAt, seen: Observation, since: datetime) -> Iterator[Wake]:
+def held(plan: Plan, seen: Observation) -> tuple[Wake, ...]:
+    """What was crossed already in the observation that a plan was made from, so that it need wake nobody."""
+    return tuple(sorted(_levels(plan.wake, seen)))
+
+
+def ends_known(seen: Observation) -> tuple[str, ...]:
+    """The ends of workers that nobody asked for, as far as an observation tells them."""
+    return tuple(ended.identity for ended in seen.exits if ended.reason in UNASKED)
+
+
+def news(wake: WakeAt, stamp: Stamp, seen: Observation) -> frozenset[Wake] | None:
+    """What is crossed and was not when the plan was made; None where its sender did not tell what was.
+
+    A burst between that moment and the watch's first sample is news, and so is a second worker's end after a first.
+    """
+    if stamp.held is None:
+        return None
+    died = any(ended.reason in UNASKED and ended.identity not in stamp.ends_known for ended in seen.exits)
+    new = frozenset(_levels(wake, seen)) - frozenset(stamp.held)
+    return new | {Wake.WORKERS_LOST} if died else new
+
+
+def _levels(wake: WakeAt, seen: Observation) -> Iterator[Wake]:
     fullest = max((worker.memory_bytes or 0 for worker in seen.workers), default=0)
     if _reaches(fullest, wake.emergency_memory_bytes):
         yield Wake.EMERGENCY_MEMORY
@@ -35,8 +58,7 @@ def _crossed(wake: WakeAt, seen: Observation, since: datetime) -> Iterator[Wake]
     if _reaches(sum(total.activity_slots_used for total in seen.totals), wake.activity_slots_used):
         yield Wake.SLOTS
     ready = sum(total.ready for total in seen.totals)
-    died = any(ended.reason in UNASKED and ended.at > since for ended in seen.exits)
-    if died or (wake.ready_below is not None and ready < wake.ready_below):
+    if wake.ready_below is not None and ready < wake.ready_below:
         yield Wake.WORKERS_LOST
     if _reaches(ready, wake.ready_at_least):
         yield Wake.WORKERS_READY
