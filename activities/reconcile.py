@@ -12,7 +12,7 @@ from datetime import datetime
 from temporalio import activity
 
 from activities.fault_wall import FaultWall
-from activities.observing import Observer
+from activities.observing import Observer, Surroundings
 from activities.requests import RECONCILE, Reconcile
 from activities.server_time import ServerTime
 from activities.sources.contract import Source
@@ -21,7 +21,7 @@ from activities.tick import Attempt
 from scaler.fleet import TargetKind
 from scaler.model.common import Owner
 from scaler.model.observation import Observation, Wake
-from scaler.model.plan import Stamp
+from scaler.model.plan import SHORTEST_TICK, Stamp
 from scaler.model.record import Applied, StepOutcome
 from scaler.wakes import crossed, ends_tick, news
 
@@ -43,10 +43,17 @@ class _Watch:
 class Reconciler:
     """Serves the ticks of all fleets of one controller."""
 
-    def __init__(self, targets: Mapping[TargetKind, Target], signals: Source, clock: ServerTime | None = None) -> None:
+    def __init__(
+        self,
+        targets: Mapping[TargetKind, Target],
+        signals: Source,
+        clock: ServerTime | None = None,
+        around: Surroundings | None = None,
+    ) -> None:
+        self._around = around or Surroundings()
         self._targets = targets
         self._clock = clock or ServerTime()
-        self._observer = Observer(targets, signals, self._clock)
+        self._observer = Observer(targets, signals, self._clock, self._around)
         self._wall = FaultWall(TargetUnreachable)
         self._watches: dict[Owner, _Watch] = {}
         self._leaving = asyncio.Event()
@@ -59,6 +66,8 @@ class Reconciler:
     async def reconcile(self, request: Reconcile) -> Observation:
         """Make the plan so and watch until it ends."""
         attempt = Attempt.begun(self._clock)
+        owner = replace(request.stamp.owner, cluster=self._around.cluster)
+        request = replace(request, stamp=replace(request.stamp, owner=owner, at=attempt.began))
         watch = self._begin(request.stamp)
         try:
             # A cancelled tick may not leave half a step behind; only the watch can be cut short.
@@ -91,6 +100,8 @@ class Reconciler:
 
     async def _until_needed(self, request: Reconcile, taken: StepTaken, watch: _Watch, attempt: Attempt) -> Observation:
         ends = attempt.watch_ends(request.plan)
+        if len(self._watches) > self._around.most_watches:
+            ends = min(ends, attempt.now + SHORTEST_TICK)
         seen = await self._observer.observe(request, taken, attempt)
         from_the_start = crossed(request.plan.wake, seen, attempt.began)
         while (woken_by := _ended(request, seen, from_the_start, attempt)) is None:

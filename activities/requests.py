@@ -5,6 +5,7 @@ from typing import Final
 
 from scaler.door import Problem, Submission
 from scaler.fleet import Fleet, Target, TaskQueue, TemporalPlace
+from scaler.model.common import Claims
 from scaler.model.plan import Plan, Stamp
 
 RECONCILE: Final = "reconcile"
@@ -38,6 +39,7 @@ class Verdict:
 
     fleet: Fleet | None = None
     host: str | None = None
+    claims: Claims | None = None
     problems: tuple[Problem, ...] = ()
 
 
@@ -49,8 +51,27 @@ class FleetMemo:
     target: Target
     task_queues: tuple[TaskQueue, ...]
     temporal: TemporalPlace
+    claims: Claims | None = None  # None from a version that did not resolve them
 
     @classmethod
-    def of(cls, fleet: Fleet) -> "FleetMemo":
+    def of(cls, fleet: Fleet, claims: Claims | None = None) -> "FleetMemo":
         """The part of a declaration that others look at."""
-        return cls(name=fleet.name, target=fleet.target, task_queues=fleet.task_queues, temporal=fleet.temporal)
+        return cls(
+            name=fleet.name,
+            target=fleet.target,
+            task_queues=fleet.task_queues,
+            temporal=fleet.temporal,
+            claims=claims,
+        )
+
+    @property
+    def target_identity(self) -> str:
+        """The target in one spelling."""
+        return self.claims.target if self.claims is not None else self.target.identity()
+
+    @property
+    def temporal_place(self) -> str:
+        """Server and namespace in one spelling; where that was not resolved, the declaration's own."""
+        if self.claims is not None and self.claims.place:
+            return self.claims.place
+        return f"{self.temporal.connection or ''}/{self.temporal.namespace or 'default'}"

@@ -5,9 +5,10 @@ was begun before they asked.
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution
 
 from activities.requests import FLEET_MEMO, FleetMemo
 
@@ -29,10 +30,15 @@ Listed = tuple[RunningFleet, ...]
 
 
 class RunningFleets:
-    """Lists through one client."""
+    """Lists through one client.
 
-    def __init__(self, client: Client) -> None:
+    A memo is whatever the starter of a workflow likes: only those of workflows whose id is their fleet's are believed.
+    """
+
+    def __init__(self, client: Client, id_prefix: str) -> None:
         self._client = client
+        self._id_prefix = id_prefix
+        self._unreadable: set[str] = set()
         self._took_seconds = 0.0
         self._listing: asyncio.Task[Listed] | None = None
         self._next: asyncio.Task[Listed] | None = None
@@ -57,7 +63,22 @@ class RunningFleets:
     async def _list(self) -> Listed:
         found = []
         async for execution in self._client.list_workflows(RUNNING_FLEETS):
-            memo = await execution.memo_value(FLEET_MEMO, default=None, type_hint=FleetMemo)
-            if memo is not None:
+            memo = await self._memo(execution)
+            if memo is not None and self._is_of(execution.id, memo):
                 found.append(RunningFleet(execution.id, memo))
         return tuple(found)
+
+    async def _memo(self, execution: WorkflowExecution) -> FleetMemo | None:
+        if not execution.id.startswith(f"{self._id_prefix}/"):
+            return None
+        try:
+            return await execution.memo_value(FLEET_MEMO, default=None, type_hint=FleetMemo)
+        except Exception:  # noqa: BLE001 (it may be anything, in any encoding)
+            if execution.id not in self._unreadable:
+                self._unreadable.add(execution.id)
+                logging.getLogger(__name__).warning("The memo of %s is no fleet's; it is passed over", execution.id)
+            return None
+
+    def _is_of(self, workflow_id: str, memo: FleetMemo) -> bool:
+        own = f"{self._id_prefix}/{memo.name}"
+        return workflow_id == own or workflow_id.startswith(f"{own}/")

@@ -31,12 +31,13 @@ class RecordStep:
 
 def record_step(found: TargetRecord | None, plan: Plan, stamp: Stamp, standing: Standing) -> RecordStep:
     """Hold a plan against the record that a target carries, None where this product never wrote one."""
-    if found is None or found.owner != stamp.owner:
+    if found is None or not stamp.owner.is_same(found.owner):
         return _claim(found, plan, stamp, standing)
     if found.generation > stamp.generation:
         return RecordStep(outcome=StepOutcome.REFUSED_GENERATION)
     outcome = _outcome(found, plan, standing)
-    wanted = _intended(found, plan, standing) if outcome is StepOutcome.APPLIED else found
+    mine = replace(found, owner=stamp.owner if stamp.owner.cluster else found.owner)
+    wanted = _intended(mine, plan, standing) if outcome is StepOutcome.APPLIED else mine
     if stamp.release:
         wanted = replace(wanted, owner=None)
     changed = wanted != found or stamp.fence

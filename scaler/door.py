@@ -16,6 +16,8 @@ from scaler.wire.bounds import AT_THE_DOOR
 
 MAX_FLEET_BYTES = 64 * 1024
 LONGEST_SHOWN = 60
+MOST_QUEUES = 64
+"""Each costs two calls in every round of a controller that serves many fleets."""
 
 NO_SUCH_KEY = "no such key"
 
@@ -151,6 +153,8 @@ def _orders(fleet: Fleet) -> Findings:
 def _queues(fleet: Fleet) -> Findings:
     if not fleet.task_queues:
         yield ("task_queues",), "needs at least one task queue"
+    if len(fleet.task_queues) > MOST_QUEUES:
+        yield ("task_queues",), f"must be at most {MOST_QUEUES} queues, found {len(fleet.task_queues)}"
     names = [queue.name for queue in fleet.task_queues]
     for index, queue in enumerate(fleet.task_queues):
         if not queue.name:

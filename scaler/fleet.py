@@ -71,6 +71,13 @@ class Target(_Declared):
         None, description="Local targets: the host they live on; default: where the first tick was served."
     )
 
+    def identity(self, host: str | None = None) -> str:
+        """One spelling for all declarations of one target: `kubernetes/default/agents`."""
+        namespace = self.namespace or ("default" if self.kind is TargetKind.KUBERNETES else "")
+        place = (self.host or host or "") if self.kind is TargetKind.LOCAL else namespace
+        which = self.name if self.name is not None else f"selector {self.selector}"
+        return f"{self.kind}/{place}/{which}"
+
 
 class TemporalPlace(_Declared):
     """Where the fleet's task queues are."""

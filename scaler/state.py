@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from scaler import interventions
 from scaler.fleet import Fleet
 from scaler.hint import Hint, kept
-from scaler.model.common import Generation, Owner, Size
+from scaler.model.common import Claims, Generation, Owner, Size
 from scaler.model.decision import Decision, DecisionSummary
 from scaler.model.observation import Observation
 from scaler.model.plan import SHORTEST_TICK, Plan, Stamp
@@ -35,6 +35,7 @@ class State:
     fleet: Fleet
     generation: Generation  # of the newest plan that was sent
     host: str | None = None  # where a local target lives
+    claims: Claims | None = None  # None until a version that resolves them checked the fleet
     ticks: int = 0  # over all runs
     memory: Remembered = field(default_factory=Remembered)
     plan: Plan | None = None

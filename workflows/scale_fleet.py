@@ -85,7 +85,9 @@ class ScaleFleet:
             if await self._run_may_end():
                 state = self._state
                 # The memo is what other fleets see of this one's claims; a new run has none of its own.
-                workflow.continue_as_new(args=[state.fleet, state], memo={FLEET_MEMO: FleetMemo.of(state.fleet)})
+                workflow.continue_as_new(
+                    args=[state.fleet, state], memo={FLEET_MEMO: FleetMemo.of(state.fleet, state.claims)}
+                )
             await self._reconcile(*self._decide())
         await workflow.wait_condition(workflow.all_handlers_finished)
         stop = self._state.memory.operator.stop
@@ -160,8 +162,8 @@ class ScaleFleet:
         if verdict.fleet is None:
             raise ApplicationError(_reasons(verdict), type="InvalidFleet", non_retryable=True)
         epoch = workflow.info().workflow_start_time.timestamp()
-        state = State(fleet=verdict.fleet, host=verdict.host, generation=Generation(epoch, 0))
-        workflow.upsert_memo({FLEET_MEMO: FleetMemo.of(state.fleet)})
+        state = State(fleet=verdict.fleet, host=verdict.host, claims=verdict.claims, generation=Generation(epoch, 0))
+        workflow.upsert_memo({FLEET_MEMO: FleetMemo.of(state.fleet, state.claims)})
         return state
 
     async def _check(self, payloads: Sequence[RawValue], *, attempts: int) -> Verdict:
@@ -194,8 +196,9 @@ class ScaleFleet:
                 raise ApplicationError(f"the fleet could not be checked: {error.cause}", type="FleetRefused") from error
             if verdict.fleet is None:
                 raise ApplicationError(_reasons(verdict), type="FleetRefused")
-            self._state = replace(self._state, fleet=verdict.fleet)
-            workflow.upsert_memo({FLEET_MEMO: FleetMemo.of(verdict.fleet)})
+            claims = verdict.claims or self._state.claims
+            self._state = replace(self._state, fleet=verdict.fleet, claims=claims)
+            workflow.upsert_memo({FLEET_MEMO: FleetMemo.of(verdict.fleet, claims)})
             return await self._carried_out(self._interrupt())
 
     @apply.validator

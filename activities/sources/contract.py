@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from activities.sources.heartbeats import Heartbeat
+from scaler.door import Problem
 from scaler.fleet import Fleet
 from scaler.model.observation import Fault, QueueSeen, ReplaySeen, TaskTimesSeen, WorkerExit
 
@@ -35,6 +36,14 @@ class Source(Protocol):
 
     async def read(self, fleet: Fleet) -> Signals:
         """All that is known of the fleet's queues; what could not be read is missing, with a fault that says why."""
+        ...
+
+    async def check(self, fleet: Fleet) -> tuple[Problem, ...]:
+        """Every reason known why the fleet's queues can't be read as declared; silence of a server is none."""
+        ...
+
+    def place(self, fleet: Fleet) -> str:
+        """Server and namespace of the fleet's queues in one spelling, whatever names lead there."""
         ...
 
     def suspects(self, fleet: Fleet, exits: Sequence[WorkerExit]) -> Suspects:

@@ -27,6 +27,10 @@ class SourceUnavailable(Exception):  # noqa: N818 (it names what happened)
     """A source could not be read; its words are fit for an operator and hold no secret."""
 
 
+class NotThere(SourceUnavailable):
+    """The server knows nothing of the kind."""
+
+
 class Gate:
     """Lets the calls of one connection through, as the budget allows.
 
@@ -57,6 +61,12 @@ class Gate:
 
 class _Refused(SourceUnavailable):
     """The server has too much to do."""
+
+
+_KINDS: dict[RPCStatusCode, type[SourceUnavailable]] = {
+    RPCStatusCode.RESOURCE_EXHAUSTED: _Refused,
+    RPCStatusCode.NOT_FOUND: NotThere,
+}
 
 
 class _BackOff:
@@ -108,8 +118,7 @@ def _sent(rpc: Callable[..., Awaitable[Answer]], request: object) -> Callable[[]
         try:
             return await asyncio.wait_for(rpc(request, timeout=CALL_TIMEOUT), CALL_TIMEOUT.total_seconds() + 1)
         except RPCError as error:
-            refused = error.status is RPCStatusCode.RESOURCE_EXHAUSTED
-            raise (_Refused if refused else SourceUnavailable)(_words(error)) from error
+            raise _KINDS.get(error.status, SourceUnavailable)(_words(error)) from error
         except TimeoutError as error:
             raise SourceUnavailable(NO_ANSWER) from error
 

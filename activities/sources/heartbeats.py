@@ -4,16 +4,16 @@ The list keeps killed workers as running for minutes, so only the age of a heart
 queue may poll others, too: the same call asks for all that runs on their hosts, once these are known.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 
 from temporalio.api.worker.v1 import WorkerHeartbeat, WorkerPollerInfo, WorkerSlotsInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkerRequest, ListWorkersRequest, ListWorkersResponse
 from temporalio.client import Client
 
-from activities.sources.gate import Gate
+from activities.sources.gate import Gate, SourceUnavailable
 from activities.sources.paced import Kept, Paced
 from activities.sources.skews import Skews
 from activities.sources.worker_query import conditions
@@ -109,7 +109,7 @@ class HeartbeatSource:
     def __init__(self, client: Client, gate: Gate) -> None:
         self._service = client.workflow_service
         self._gate = gate
-        self._paced = Paced(self._fetch, self._interval_seconds, batch=QUEUES_PER_CALL)
+        self._paced = Paced(self._fetch, self._interval_seconds, batch=QUEUES_PER_CALL, apart=attrgetter("namespace"))
         self._found: dict[WorkerQueue, _Beats] = {}
         self._counts: dict[str, tuple[_CacheCount, _CacheCount]] = {}
         self._skews = Skews()
@@ -135,14 +135,10 @@ class HeartbeatSource:
         round_time = self._gate.budget.round_time(self, len(self._paced) / QUEUES_PER_CALL)
         return max(SHORTEST_INTERVAL.total_seconds(), half_a_beat, round_time.total_seconds())
 
-    async def _fetch(self, keys: Sequence[WorkerQueue]) -> dict[WorkerQueue, Beats]:
-        by_namespace: dict[str, list[WorkerQueue]] = defaultdict(list)
-        for key in keys:
-            by_namespace[key.namespace].append(key)
-        found: dict[WorkerQueue, _Beats] = {}
-        for namespace, asked in by_namespace.items():
-            beats = await self._list(namespace, asked)
-            found |= {key: _of_queue(key.queue, beats) for key in asked}
+    async def _fetch(self, keys: Sequence[WorkerQueue]) -> dict[WorkerQueue, Beats | SourceUnavailable]:
+        """Read queues of one namespace."""
+        beats = await self._list(keys[0].namespace, keys)
+        found = {key: _of_queue(key.queue, beats) for key in keys}
         self._found |= found
         return {key: beats.own for key, beats in found.items()}
 

@@ -26,6 +26,7 @@ from activities.sources.history_events import RunSample, sampled
 from activities.sources.history_figures import LATENCY_WINDOW, SERVICE_WINDOW, replay_seen, task_times
 from activities.sources.samples import Run, Samples
 from activities.sources.under_way import Started, started
+from activities.sources.visibility import quoted
 from scaler.fleet import Fleet, Switch
 from scaler.model.common import TaskType
 from scaler.model.observation import Fault, ReplaySeen, TaskTimesSeen, UnderWay
@@ -161,7 +162,7 @@ class HistorySource:
         samples.calls = asked + len(_QUERIES) + 1
 
     async def _count_open(self, namespace: str, queue: str) -> int:
-        request = CountWorkflowExecutionsRequest(namespace=namespace, query=_OPEN.format(queue=_quoted(queue)))
+        request = CountWorkflowExecutionsRequest(namespace=namespace, query=_OPEN.format(queue=quoted(queue)))
         answer = await self._gate.call_for_sampling(self._service.count_workflow_executions, request)
         return answer.count
 
@@ -177,7 +178,7 @@ class HistorySource:
         before = now - timedelta(seconds=self._random.expovariate(1 / SERVICE_WINDOW.total_seconds()))
         for query, share in _QUERIES.items():
             text = query.format(
-                queue=_quoted(queue),
+                queue=quoted(queue),
                 since=_text(now - LATENCY_WINDOW),
                 before=_text(before),
             )
@@ -194,17 +195,13 @@ class HistorySource:
         return sampled(answer.history.events, known_until)
 
 
-_OPEN = "TaskQueue = '{queue}' AND ExecutionStatus = 'Running'"
+_OPEN = "TaskQueue = {queue} AND ExecutionStatus = 'Running'"
 _QUERIES = {
-    "TaskQueue = '{queue}' AND CloseTime > '{since}'": 3,
+    "TaskQueue = {queue} AND CloseTime > '{since}'": 3,
     _OPEN: 4,
     f"{_OPEN} AND StartTime < '{{before}}'": 3,
 }
 """Visibility queries and how many runs of each are read; together they make up `RUNS_PER_SAMPLE`."""
-
-
-def _quoted(queue: str) -> str:
-    return queue.replace("'", "''")
 
 
 def _text(moment: datetime) -> str:

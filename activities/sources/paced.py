@@ -43,23 +43,27 @@ class Paced(Generic[Key, Value]):
     """Readings by key.
 
     Args:
-        fetch: Reads up to `batch` keys; raises `SourceUnavailable` where it can't.
+        fetch: Reads up to `batch` keys; raises `SourceUnavailable` where it can't. Of keys that it could not read while
+            it could read others it returns that as their value.
         interval_seconds: How old a reading may be before it is read again; asked with the last value.
         batch: How many keys one fetch takes.
+        apart: Keys for which this differs are never read together: one that can't be read may not blind the others.
 
     """
 
     def __init__(
         self,
-        fetch: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value]]],
+        fetch: Callable[[Sequence[Key]], Awaitable[Mapping[Key, Value | SourceUnavailable]]],
         interval_seconds: Callable[[Value | None], float],
         batch: int = 1,
+        apart: Callable[[Key], Hashable] = lambda _: None,
     ) -> None:
         self._fetch = fetch
         self._interval_seconds = interval_seconds
         self._batch = batch
+        self._apart = apart
         self._entries: dict[Key, _Entry[Value]] = {}
-        self._gathering: list[Key] = []
+        self._gathering: dict[Hashable, list[Key]] = {}
         self._swept_at = 0.0
 
     def __len__(self) -> int:
@@ -82,19 +86,21 @@ class Paced(Generic[Key, Value]):
         return (now - entry.tried_at) / self._interval_seconds(entry.kept.value)
 
     def _begin(self, key: Key, entry: _Entry[Value]) -> None:
-        if self._gathering and len(self._gathering) < self._batch:
-            entry.under_way = self._entries[self._gathering[0]].under_way
+        part = self._apart(key)
+        gathering = self._gathering.get(part)
+        if gathering and len(gathering) < self._batch:
+            entry.under_way = self._entries[gathering[0]].under_way
         else:
-            self._gathering = []
-            entry.under_way = asyncio.create_task(self._read(self._gathering))
-        self._gathering.append(key)
+            gathering = self._gathering[part] = []
+            entry.under_way = asyncio.create_task(self._read(part, gathering))
+        gathering.append(key)
 
-    async def _read(self, keys: list[Key]) -> None:
+    async def _read(self, part: Hashable, keys: list[Key]) -> None:
         if self._batch > 1:
             await asyncio.sleep(GATHERING_SECONDS)
-        if keys is self._gathering:
-            self._gathering = []
-        self._fill(keys)
+        if keys is self._gathering.get(part):
+            del self._gathering[part]
+        self._fill(part, keys)
         entries = {key: self._entries[key] for key in keys}
         for entry in entries.values():
             entry.tried_at = _now()
@@ -108,18 +114,25 @@ class Paced(Generic[Key, Value]):
             self._failed(entries, f"{type(error).__name__} in the controller; see its log")
         else:
             for key, entry in entries.items():
-                entry.kept = Kept(values[key])
+                self._told(entry, values[key])
         finally:
             for entry in entries.values():
                 entry.under_way = None
             self._sweep()
 
-    def _fill(self, keys: list[Key]) -> None:
+    def _told(self, entry: _Entry[Value], value: Value | SourceUnavailable) -> None:
+        entry.kept = Kept(entry.kept.value, str(value)) if isinstance(value, SourceUnavailable) else Kept(value)
+
+    def _fill(self, part: Hashable, keys: list[Key]) -> None:
         """Take along what would be due soon."""
         if (room := self._batch - len(keys)) <= 0 or self._batch == 1:
             return
         now, task = _now(), asyncio.current_task()
-        idle = [(self._age(entry, now), key) for key, entry in self._entries.items() if entry.under_way is None]
+        idle = [
+            (self._age(entry, now), key)
+            for key, entry in self._entries.items()
+            if entry.under_way is None and self._apart(key) == part
+        ]
         soon = sorted((each for each in idle if each[0] > 1 / 2), key=itemgetter(0), reverse=True)
         for _, key in soon[:room]:
             self._entries[key].under_way = task

@@ -13,7 +13,7 @@ from temporalio.api.taskqueue.v1 import TaskQueueStats
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, DescribeTaskQueueResponse
 from temporalio.client import Client
 
-from activities.sources.gate import Gate
+from activities.sources.gate import Gate, SourceUnavailable
 from activities.sources.paced import Paced
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import Fault, QueueSeen
@@ -75,7 +75,7 @@ class QueueSource:
     def _interval_seconds(self, _: QueueReading | None) -> float:
         return max(SHORTEST_INTERVAL, self.round_time).total_seconds()
 
-    async def _fetch(self, keys: Sequence[QueueKey]) -> dict[QueueKey, QueueReading]:
+    async def _fetch(self, keys: Sequence[QueueKey]) -> dict[QueueKey, QueueReading | SourceUnavailable]:
         return {key: await self._read(key) for key in keys}
 
     async def _read(self, key: QueueKey) -> QueueReading:

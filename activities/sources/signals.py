@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 from activities.server_time import ServerTime
 from activities.sources.contract import Signals, Suspects
-from activities.sources.gate import Gate
+from activities.sources.gate import Gate, NotThere, SourceUnavailable
 from activities.sources.heartbeats import Heartbeat, HeartbeatSource, WorkerQueue
 from activities.sources.histories import HistorySource
 from activities.sources.queues import QueueKey, QueueReading, QueueSource
 from activities.sources.suspects import SuspectSource
+from scaler.door import Problem
 from scaler.fleet import Fleet
 from scaler.learn.freshness import QUEUE_STATISTICS
 from scaler.model.common import TaskType
@@ -24,11 +26,31 @@ class ConnectionSignals:
 
     def __init__(self, client: Client, gate: Gate) -> None:
         self.namespace = client.namespace
+        self.address = client.service_client.config.target_host
         self.clock = gate.clock
+        self._service = client.workflow_service
+        self._gate = gate
         self._queues = QueueSource(client, gate)
         self._heartbeats = HeartbeatSource(client, gate)
         self._histories = HistorySource(client, gate)
         self._suspects = SuspectSource(client, gate)
+
+    async def check(self, fleet: Fleet) -> tuple[Problem, ...]:
+        """Whether the namespace exists. A server that can't be asked is a fault later, and no reason to refuse."""
+        namespace = fleet.temporal.namespace or self.namespace
+        request = DescribeNamespaceRequest(namespace=namespace)
+        try:
+            await self._gate.call(self._service.describe_namespace, request)
+        except NotThere:
+            message = f"does not exist on {self.address}, found {namespace!r}"
+            return (Problem(("temporal", "namespace"), message),)
+        except SourceUnavailable:
+            return ()
+        return ()
+
+    def place(self, fleet: Fleet) -> str:
+        """Server and namespace."""
+        return f"{self.address}/{fleet.temporal.namespace or self.namespace}"
 
     async def read(self, fleet: Fleet) -> Signals:
         """Queue statistics and heartbeats of all the fleet's queues."""
@@ -87,13 +109,27 @@ class SignalSource:
         own = connections.get(None)
         self.clock = own.clock if own is not None else ServerTime()
 
+    async def check(self, fleet: Fleet) -> tuple[Problem, ...]:
+        """Whether the connection is known, and its namespace there."""
+        connection = self._connections.get(fleet.temporal.connection)
+        if connection is None:
+            return (Problem(("temporal", "connection"), self._unknown(fleet)),)
+        return await connection.check(fleet)
+
+    def place(self, fleet: Fleet) -> str:
+        """Server and namespace; what is declared where the connection is not known."""
+        connection = self._connections.get(fleet.temporal.connection)
+        return connection.place(fleet) if connection is not None else ""
+
+    def _unknown(self, fleet: Fleet) -> str:
+        known = ", ".join(sorted(name for name in self._connections if name)) or "none"
+        return f"must be a connection of the controller's configuration ({known}), found {fleet.temporal.connection!r}"
+
     async def read(self, fleet: Fleet) -> Signals:
         """All that is known of the fleet's queues; what could not be read is missing, with a fault that says why."""
         connection = self._connections.get(fleet.temporal.connection)
         if connection is None:
-            known = ", ".join(sorted(name for name in self._connections if name)) or "none"
-            message = f"no connection {fleet.temporal.connection!r} in the controller's configuration; it has {known}"
-            return Signals(faults=(Fault("temporal", message),))
+            return Signals(faults=(Fault("temporal", f"connection {self._unknown(fleet)}"),))
         return await connection.read(fleet)
 
     def suspects(self, fleet: Fleet, exits: Sequence[WorkerExit]) -> Suspects:

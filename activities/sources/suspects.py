@@ -21,6 +21,7 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client
 
 from activities.sources.gate import Gate, SourceUnavailable
+from activities.sources.visibility import quoted
 from scaler.model.observation import ExitReason, Fault, WorkerExit
 
 INTERVAL = timedelta(seconds=10)
@@ -36,8 +37,7 @@ EXITS_REACH_BACK = timedelta(minutes=9)
 """Targets tell ends of workers for ten minutes: kills before are not known, so failures before are not counted."""
 
 REPORTED = (
-    "TaskQueue = '{queue}' AND ExecutionStatus = 'Running' "
-    "AND TemporalReportedProblems = 'category=WorkflowTaskTimedOut'"
+    "TaskQueue = {queue} AND ExecutionStatus = 'Running' AND TemporalReportedProblems = 'category=WorkflowTaskTimedOut'"
 )
 
 
@@ -105,7 +105,7 @@ class SuspectSource:
             del self._reading[key]
 
     async def _reported(self, namespace: str, queue: str) -> list[WorkflowExecution]:
-        query = REPORTED.format(queue=queue.replace("'", "''"))
+        query = REPORTED.format(queue=quoted(queue))
         request = ListWorkflowExecutionsRequest(namespace=namespace, query=query, page_size=RUNS_READ)
         answer = await self._gate.call_for_sampling(self._service.list_workflow_executions, request)
         return [info.execution for info in answer.executions]

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 
+from activities.sources.visibility import quoted
+
 HOSTS_BY_NAME = 4
 """More hosts of one queue are asked for by what their names begin with, as those of one Deployment's pods do: the
 server compares each worker of the namespace with every condition."""
@@ -24,7 +26,7 @@ def _on(hosts: AbstractSet[str]) -> Iterator[str]:
     if len(named) <= HOSTS_BY_NAME:
         yield from (_is("HostName", host) for host in named)
     elif len(plain := _plain(_beginning(named))) >= SHORTEST_PREFIX:
-        yield f"HostName starts_with '{plain}'"
+        yield f"HostName starts_with {quoted(plain)}"
 
 
 def _beginning(named: Sequence[str]) -> str:
@@ -37,7 +39,7 @@ def _beginning(named: Sequence[str]) -> str:
 def _is(field: str, value: str) -> str:
     """Of a value with a quote in it the server compares only what comes before."""
     plain = _plain(value)
-    return f"{field} = '{value}'" if plain == value else f"{field} starts_with '{plain}'"
+    return f"{field} = {quoted(value)}" if plain == value else f"{field} starts_with {quoted(plain)}"
 
 
 def _plain(value: str) -> str:

@@ -1,6 +1,7 @@
 """What every scale target offers. Targets carry out; they decide nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from scaler.door import Problem
@@ -8,6 +9,9 @@ from scaler.fleet import Fleet
 from scaler.model.observation import TargetSeen, WorkerExit, WorkerSeen
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, TargetRecord
+
+CLOCKS_AGREE = timedelta(seconds=2)
+"""An answer is on its way for less than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +36,27 @@ class TargetWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetLook:
-    """The target and all its workers at one moment; `exits` reaches ten minutes back."""
+    """The target and all its workers at one moment; `exits` reaches ten minutes back.
+
+    `clock` is what the target's own clock showed when it told this; None where its times are the Temporal server's.
+    """
 
     target: TargetSeen
     own_hosts: bool = False  # each worker has a host name of its own
     workers: tuple[TargetWorker, ...] = ()
     exits: tuple[WorkerExit, ...] = ()
+    clock: datetime | None = None
+
+    def in_time_of(self, now: datetime) -> "TargetLook":
+        """The same with its times as the server has them, whose clock shows `now`. Ends of workers stay the same."""
+        if self.clock is None or abs(now - self.clock) < CLOCKS_AGREE:
+            return self
+        ahead = now - self.clock
+        at = self.target.at + ahead if self.target.at is not None else None
+        exits = tuple(
+            replace(ended, at=ended.at + ahead, process=ended.process or ended.at.isoformat()) for ended in self.exits
+        )
+        return replace(self, target=replace(self.target, at=at), exits=exits, clock=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

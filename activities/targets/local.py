@@ -6,28 +6,23 @@ any number of controllers may serve one fleet and each may be killed at any mome
 
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from activities.targets.contract import StepTaken, TargetLook, TargetUnreachable
+from activities.targets.step import Found, Intent, OwnerLives, Written, take_step
 from activities.targets.supervisor.client import NoSupervisor, ask_or_start
 from activities.targets.supervisor.environment import base_environment
 from activities.targets.supervisor.protocol import Answer, Operation, Outcome, Place, Request, Step
 from activities.targets.supervisor.wanted import Definition, Supervision, Wanted
-from scaler.claims import RecordStep, Standing, record_step
 from scaler.door import Problem
 from scaler.fleet import Delivery, Fleet
-from scaler.model.common import Owner
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome, TargetRecord
 from scaler.wire.units import format_size
-
-OwnerLives = Callable[[Owner], Awaitable[bool]]
-"""Whether the workflow still runs that owns a target. Does not raise: where that can't be told, it lives."""
 
 _DELIVERIES: Final = (Delivery.ENVIRONMENT, Delivery.FIXED)
 
@@ -91,31 +86,15 @@ class LocalTarget:
             outcome = StepOutcome.NOT_ALLOWED
             applied = Applied(generation=stamp.generation, outcome=outcome, detail=self._unknown(fleet))
             return StepTaken(found=None, applied=applied)
-        seen = await self._ask(fleet, Request(operation=Operation.LOOK))
-        standing = Standing(
-            now=datetime.now(UTC),
-            owner_lives=await self._another_lives(seen.record, stamp),
-            desired=seen.look.target.desired,
-        )
-        verdict = record_step(seen.record, plan, stamp, standing)
-        acts = verdict.outcome is StepOutcome.APPLIED
-        step = Step(
-            revision=seen.revision,
-            record=verdict.write,
-            wanted=_wanted(fleet, group, verdict.write or seen.record) if acts else None,
-            replace=plan.replace,
-            victims=plan.victims,
-        )
-        nothing = step.record is None and step.wanted is None
-        answer = seen if nothing else await self._ask(fleet, Request(operation=Operation.STEP, step=step))
-        return StepTaken(found=seen.record, applied=_applied(stamp, verdict, answer))
+        return await take_step(_GroupBacking(self, fleet, group), plan, stamp, self._owner_lives)
 
     async def look(self, fleet: Fleet) -> TargetLook:
         """Read the group; before its first plan, with what the configuration says of workers to come."""
         group = self._group(fleet)
         if group is None:
             raise TargetUnreachable(self._unknown(fleet))
-        look = (await self._ask(fleet, Request(operation=Operation.LOOK))).look
+        look = (await self.ask(fleet, Request(operation=Operation.LOOK))).look
+        look = replace(look, clock=look.target.at)
         if look.target.version:
             return look
         definition = _definition(fleet, group)
@@ -129,16 +108,39 @@ class LocalTarget:
         known = ", ".join(sorted(self._groups)) or "none"
         return f"must be a local target of the controller's configuration ({known}), found {fleet.target.name!r}"
 
-    async def _ask(self, fleet: Fleet, request: Request) -> Answer:
+    async def ask(self, fleet: Fleet, request: Request) -> Answer:
+        """What the group's supervisor answers."""
         try:
             return await ask_or_start(Place(self.directory(fleet)), request)
         except NoSupervisor as silence:
             raise TargetUnreachable(str(silence)) from silence
 
-    async def _another_lives(self, found: TargetRecord | None, stamp: Stamp) -> bool:
-        if found is None or found.owner is None or found.owner == stamp.owner:
-            return True
-        return await self._owner_lives(found.owner)
+
+@dataclass(frozen=True, slots=True)
+class _GroupBacking:
+    """A group as a step needs it: its supervisor writes and acts in one request, under its own lock."""
+
+    target: LocalTarget
+    fleet: Fleet
+    group: LocalGroup
+
+    async def read(self) -> Found:
+        """What the supervisor says."""
+        seen = await self.target.ask(self.fleet, Request(operation=Operation.LOOK))
+        return Found(record=seen.record, desired=seen.look.target.desired, revision=seen.revision)
+
+    async def write(self, intent: Intent) -> Written:
+        """One request."""
+        step = Step(
+            revision=intent.found.revision,
+            record=intent.record,
+            wanted=_wanted(self.fleet, self.group, intent.acts),
+            replace=intent.plan.replace,
+            victims=intent.plan.victims,
+        )
+        answer = await self.target.ask(self.fleet, Request(operation=Operation.STEP, step=step))
+        refused = None if answer.outcome in (Outcome.DONE, Outcome.CONFLICT) else answer.detail or "it refused"
+        return Written(record=answer.record, conflict=answer.outcome is Outcome.CONFLICT, refused=refused)
 
 
 def _wanted(fleet: Fleet, group: LocalGroup, record: TargetRecord | None) -> Wanted | None:
@@ -153,26 +155,6 @@ def _wanted(fleet: Fleet, group: LocalGroup, record: TargetRecord | None) -> Wan
         drain_seconds=fleet.behaviour.drain.total_seconds(),
         supervision=group.supervision,
     )
-
-
-def _applied(stamp: Stamp, verdict: RecordStep, answer: Answer) -> Applied:
-    """What became of a step, after the supervisor was asked for it or had not to be."""
-    outcome, detail = verdict.outcome, _refusal(verdict.outcome, answer)
-    if answer.outcome is Outcome.CONFLICT:
-        outcome, detail = StepOutcome.CONFLICT, "somebody else changed the group in between"
-    elif answer.outcome is not Outcome.DONE:
-        outcome, detail = StepOutcome.FAILED, answer.detail
-    return Applied(generation=stamp.generation, outcome=outcome, record=answer.record, detail=detail)
-
-
-def _refusal(outcome: StepOutcome, answer: Answer) -> str | None:
-    if outcome is StepOutcome.REFUSED_HAND:
-        return f"somebody else set the group to {answer.look.target.desired} workers"
-    if outcome is not StepOutcome.REFUSED_OWNER:
-        return None
-    if answer.record is None or answer.record.owner is None:
-        return "the group is nobody's; a look claims it"
-    return f"the group belongs to {answer.record.owner.workflow_id} in namespace {answer.record.owner.namespace}"
 
 
 def _definition(fleet: Fleet, group: LocalGroup) -> Definition:

@@ -4,16 +4,15 @@ It writes no record anywhere and changes nothing, so a live controller and a dry
 """
 
 import logging
-from dataclasses import replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 
 from activities.targets.contract import StepTaken, Target, TargetLook
-from scaler.claims import Standing, record_step
+from activities.targets.step import Found, Intent, Written, take_step
 from scaler.door import Problem
 from scaler.fleet import Fleet
-from scaler.model.common import Size
+from scaler.model.common import Owner, Size
 from scaler.model.plan import Plan, Stamp
-from scaler.model.record import Applied, TargetRecord
+from scaler.model.record import TargetRecord
 
 _logger = logging.getLogger(__name__)
 
@@ -23,7 +22,7 @@ class RecorderTarget:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        self._records: dict[str, TargetRecord] = {}
+        self._records: dict[Owner, TargetRecord] = {}
 
     async def check(self, fleet: Fleet) -> tuple[Problem, ...]:
         """What the real target says."""
@@ -31,21 +30,40 @@ class RecorderTarget:
 
     async def step(self, fleet: Fleet, plan: Plan, stamp: Stamp) -> StepTaken:
         """Record that the plan came, and that the target is as it is."""
-        seen = (await self._target.look(fleet)).target
-        found = self._records.get(fleet.name)
-        if found is not None:
-            found = replace(found, intended=Size(seen.desired or 0, seen.cache), previous=None)
-        standing = Standing(now=datetime.now(UTC), owner_lives=True)
-        taken = record_step(found, replace(plan, size=None), stamp, standing)
-        record = taken.write or found
-        if record is not None:
-            self._records[fleet.name] = record
         if plan.size is not None:
             _logger.info("Dry run: %s would go to %s", fleet.name, plan.size)
-        return StepTaken(
-            found=found, applied=Applied(generation=stamp.generation, outcome=taken.outcome, record=record)
-        )
+        backing = _Notebook(self._target, self._records, fleet, stamp.owner)
+        return await take_step(backing, replace(plan, size=None), stamp, _lives)
 
     async def look(self, fleet: Fleet) -> TargetLook:
         """The real target as it is."""
         return await self._target.look(fleet)
+
+
+async def _lives(_: Owner) -> bool:
+    """Each fleet has a record of its own here, so none changes hands."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Notebook:
+    """A fleet's record on paper."""
+
+    target: Target
+    records: dict[Owner, TargetRecord]
+    fleet: Fleet
+    owner: Owner
+
+    async def read(self) -> Found:
+        """What was noted; it intends what is there."""
+        seen, record = (await self.target.look(self.fleet)).target, self.records.get(self.owner)
+        if record is not None:
+            record = replace(record, intended=Size(seen.desired or 0, seen.cache), previous=None)
+        return Found(record=record, desired=None)
+
+    async def write(self, intent: Intent) -> Written:
+        """Note it, and do nothing."""
+        record = intent.record or intent.found.record
+        if record is not None:
+            self.records[self.owner] = record
+        return Written(record=record)

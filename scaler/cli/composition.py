@@ -13,7 +13,7 @@ from activities.targets.recorder import RecorderTarget
 from activities.targets.supervisor.wanted import BackOff, Supervision
 from scaler.cli.announced_target import AnnouncedTarget
 from scaler.cli.configuration import Configuration, ConnectionConfiguration, LocalTargetConfiguration
-from scaler.cli.connection import connection_settings, open_client
+from scaler.cli.connection import connection_settings, later_client, namespace_id, open_client
 from scaler.cli.controller import OwnerLiveness, Parts, signal_source
 from scaler.cli.options import Connection
 from scaler.fleet import TargetKind
@@ -26,8 +26,11 @@ async def parts_of(configuration: Configuration, connection: Connection, *, dry_
     clients: dict[str | None, Client] = {None: client}
     for name, named in configuration.connections.items():
         options = named_connection(connection, named)
-        clients[name] = await open_client(connection_settings(options, os.environ), options)
-    targets: Mapping[TargetKind, Target] = {TargetKind.LOCAL: _local_target(configuration, client)}
+        # One that can't be reached is its own fleets' fault, and keeps no other from being served.
+        clients[name] = await later_client(connection_settings(options, os.environ))
+    cluster = await namespace_id(client)
+    local = _local_target(configuration, client, OwnerLiveness(client, cluster))
+    targets: Mapping[TargetKind, Target] = {TargetKind.LOCAL: local}
     if dry_run:
         targets = {kind: RecorderTarget(target) for kind, target in targets.items()}
     return Parts(
@@ -35,6 +38,7 @@ async def parts_of(configuration: Configuration, connection: Connection, *, dry_
         task_queue=DRY_RUN_TASK_QUEUE if dry_run else TASK_QUEUE,
         targets=targets,
         signals=signal_source(clients, configuration.calls_per_second),
+        cluster=cluster,
     )
 
 
@@ -52,10 +56,10 @@ def named_connection(own: Connection, named: ConnectionConfiguration) -> Connect
     )
 
 
-def _local_target(configuration: Configuration, client: Client) -> Target:
+def _local_target(configuration: Configuration, client: Client, liveness: OwnerLiveness) -> Target:
     groups = {name: local_group(group) for name, group in configuration.targets.local.items()}
     state_directory = configuration.state_directory / quote(client.namespace, safe="").replace(".", "%2E")
-    target = LocalTarget(groups, state_directory, OwnerLiveness(client).lives)
+    target = LocalTarget(groups, state_directory, liveness.lives)
     return AnnouncedTarget(target, target.log_directory)
 
 

@@ -10,8 +10,10 @@ import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfigProfile, ClientConfigTLS, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
@@ -91,6 +93,21 @@ async def open_client(settings: Settings, options: Connection, identity: str | N
         raise _unreachable(settings, f"no answer within {seconds:g} s") from None
     except (RuntimeError, ValueError) as error:
         raise _unreachable(settings, _reason(str(error))) from error
+
+
+async def later_client(settings: Settings) -> Client:
+    """A client that connects when it is first used; until then nothing is known of its server."""
+    return await Client.connect(**settings.connect, data_converter=DATA_CONVERTER, lazy=True)
+
+
+async def namespace_id(client: Client) -> str:
+    """What tells the client's namespace from one of its name on another server; empty where it can't be read."""
+    request = DescribeNamespaceRequest(namespace=client.namespace)
+    try:
+        answer = await client.workflow_service.describe_namespace(request, timeout=timedelta(seconds=5))
+    except RPCError:
+        return ""
+    return answer.namespace_info.id
 
 
 @asynccontextmanager

@@ -184,7 +184,8 @@ def _wrong(seen: Observation, now: datetime) -> Iterator[Fact]:
     for fault in seen.faults:
         yield "fault", Text(words.printable(f"{fault.source}: {fault.message}"), style=ALARM)
     if seen.strangers:
-        others = words.printable(", ".join(seen.strangers))
+        more = seen.strangers_seen - len(seen.strangers)
+        others = words.printable(", ".join(seen.strangers)) + (f" and {more} more" if more > 0 else "")
         yield "strangers", Text(f"{others}: they poll the fleet's queues and are not its workers", style=WARNING)
 
 

@@ -89,7 +89,25 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The workflow that a target belongs to."""
+    """The workflow that a target belongs to; `cluster` tells namespaces of one name on two Temporal servers apart.
+
+    It is the namespace's own id. Records of versions that did not write it may be any cluster's.
+    """
 
     namespace: str
     workflow_id: str
+    cluster: str = ""
+
+    def is_same(self, other: "Owner | None") -> bool:
+        """Whether both name one workflow, as far as they tell."""
+        if other is None or (self.namespace, self.workflow_id) != (other.namespace, other.workflow_id):
+            return False
+        return self.cluster == other.cluster or not (self.cluster and other.cluster)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What a fleet claims, in one spelling: its target, and the server and namespace that its queues are in."""
+
+    target: str
+    place: str = ""

@@ -261,7 +261,8 @@ class Observation:
     workers: Annotated[tuple[WorkerSeen, ...], AsColumns(WorkerSeen)] = ()
     totals: Annotated[tuple[WorkerTotals, ...], AsColumns(WorkerTotals)] = ()
     exits: Annotated[tuple[WorkerExit, ...], AsColumns(WorkerExit)] = ()
-    strangers: tuple[str, ...] = ()  # pollers that are not the target's: uncontrolled capacity
+    strangers: tuple[str, ...] = ()  # pollers that are not the target's: uncontrolled capacity; the first ten
+    strangers_seen: int = 0  # how many there are
     suspects: tuple[str, ...] = ()  # workflows whose task was under way at several kills for memory
     workflow_cores: float | None = None  # cores that one worker's workflow tasks can use, where its SDK limits them
     schedule: ScheduleSeen = ScheduleSeen()

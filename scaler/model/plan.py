@@ -55,6 +55,7 @@ class Stamp:
     owner: Owner
     generation: Generation
     wake_from: datetime  # thresholds end the tick from then on
+    at: datetime | None = None  # the server's time when the step is taken; set by whoever serves the tick
     fence: bool = False
     release: bool = False
     held: tuple[Wake, ...] | None = None  # thresholds crossed already when it was decided; None from an older version

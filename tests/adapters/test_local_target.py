@@ -428,3 +428,20 @@ class TestWorkers:
     async def test_other_users_can_t_reach_the_supervisor(self, sleepers: LocalFleet) -> None:
         assert sleepers.place.directory.stat().st_mode & 0o077 == 0
         assert sleepers.place.state.stat().st_mode & 0o077 == 0
+
+
+async def test_a_pause_that_meets_its_own_late_orphan_is_confirmed(tmp_path: Path) -> None:
+    """Both read before either writes, at a real supervisor, again and again."""
+    async with local_fleet(tmp_path, group("sleep", "1000"), fleet()) as opened:
+        await opened.plan(1)
+        outcomes = []
+        for number in range(10):
+            size = Plan(size=Size(1 + number % 2, 100), until=datetime.now(UTC))
+            look = Plan(size=None, until=datetime.now(UTC))
+            _, paused = await asyncio.gather(
+                opened.target.step(opened.fleet, size, opened.stamp()),
+                opened.target.step(opened.fleet, look, opened.stamp(fence=True)),
+            )
+            outcomes.append(paused.applied.outcome)
+
+    assert set(outcomes) == {StepOutcome.LOOKED}

@@ -71,6 +71,14 @@ class OddSignals:
     burst_at: int | None = None
     readings: int = field(default=0, init=False)
 
+    async def check(self, fleet: Fleet) -> tuple[Problem, ...]:
+        del fleet
+        return ()
+
+    def place(self, fleet: Fleet) -> str:
+        del fleet
+        return ""
+
     async def read(self, fleet: Fleet) -> Signals:
         del fleet
         self.reading()
