@@ -17,10 +17,12 @@ from scaler.model.remembered import Change, Level, Remembered, Rollout, Trial, f
 from scaler.rules import pace
 from scaler.rules.cache_gate import CacheChoice, alarms, chosen_cache
 from scaler.rules.count import Count, bounded, held_count
-from scaler.rules.effect import effect_judged, pushed
-from scaler.rules.foreign_hand import adopted
+from scaler.rules.effect import begun, helped, trials_after
+from scaler.rules.foreign_cache import cache_hand_watched
+from scaler.rules.foreign_hand import adopted, held_by_another
 from scaler.rules.hold_after_cut import good_since, hold_over
 from scaler.rules.overfull import overfull_counted
+from scaler.rules.readings import Readings
 from scaler.rules.rollout import Stage, next_stage
 from scaler.rules.scale_in_window import recommendations, turned
 from scaler.rules.situation import Situation, set_size
@@ -72,14 +74,17 @@ def decide_or_hold(seen: Observation, fleet: Fleet, memory: Remembered, now: dat
 
 def _situation(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> Situation:
     """Learn, search, and judge what was changed before."""
-    estimate, memory = learn(seen, fleet, expired(memory, now), now)
+    learned, memory = learn(seen, fleet, expired(memory, now), now)
+    readings = Readings(seen, fleet, learned, now)
+    memory = replace(memory, scale_outs=trials_after(readings, memory.scale_outs))
+    estimate = helped(readings, memory.scale_outs)
     search = Search(estimate, fleet, set_size(seen))
     situation = Situation(
         seen=seen, fleet=fleet, estimate=estimate, search=search, need=search.need(), memory=memory, now=now
     )
     good = good_since(situation)
     memory = replace(
-        overfull_counted(situation, effect_judged(situation)),
+        cache_hand_watched(situation, overfull_counted(situation, memory)),
         good_since=good,
         hold_over=hold_over(situation, good),
         recommendations=recommendations(situation),
@@ -130,8 +135,7 @@ def _unconfirmed(situation: Situation) -> Settled | None:
     wanted = wanted_count(situation, choice, ())
     count = bounded(held_count(wanted, situation, choice), situation)
     held = situation.memory.operator.stop is not None or not situation.any_signal
-    foreign = situation.foreign_hand or situation.memory.foreign_since is not None
-    if count.workers <= standing or held or foreign:
+    if count.workers <= standing or held or held_by_another(situation):
         return _looking(situation, Mode.UNCONFIRMED, Constraint.UNCONFIRMED, Reason.UNCONFIRMED_PLAN)
     size = Size(count.workers)
     plan = Plan(size=size, until=pace.until(situation, busy=True), wake=pace.wake(situation, size))
@@ -170,7 +174,7 @@ def _sized(situation: Situation) -> Settled:
         wake=pace.wake(situation, size),
     )
     told = replace(count, workers=size.workers, bound=Constraint.RUNNING_WORK) if stage.kept else count
-    decided = decision(situation, plan, mode_of(situation, choice, stage), told, choice)
+    decided = decision(situation, plan, mode_of(situation, choice, stage, count), told, choice)
     return decided, _memory_after(situation, judged(memory, harm, situation.now), choice, count)
 
 
@@ -202,7 +206,7 @@ def _moved(situation: Situation, memory: Remembered, count: Count) -> Remembered
         return memory
     memory = replace(
         memory,
-        push=pushed(situation, workers),
+        scale_outs=begun(situation, workers),
         turns=turned(memory.turns, current, workers, situation.now),
     )
     if workers < min(current, situation.workers_ceiling):

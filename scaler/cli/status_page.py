@@ -29,7 +29,8 @@ def status_page(state: State, now: datetime) -> RenderableType:
     parts: list[RenderableType] = [_title(state), facts(list(_facts(state, now)))]
     seen = state.observation
     if seen is not None and seen.queues:
-        parts += ["", queue_table(state.fleet, seen, now)]
+        predicted = state.decision.predicted if state.decision is not None else None
+        parts += ["", queue_table(state.fleet, seen, now, predicted)]
     if seen is not None and seen.workers:
         parts += ["", worker_table(seen)]
     return Group(*parts)
@@ -83,6 +84,9 @@ def _facts(state: State, now: datetime) -> Iterator[Fact]:
     yield from _memory(state)
     if state.decision is not None:
         yield "reasons", ", ".join(map(words.spoken, state.decision.reasons)) or words.MISSING
+        if state.decision.taking_nothing:
+            idle = words.printable(", ".join(state.decision.taking_nothing))
+            yield "idle", Text(f"{idle}: took nothing although tasks wait and they have free slots", style=WARNING)
     yield from _operator(state, now)
     yield from _target(state)
     yield from _schedule(state, now)

@@ -10,13 +10,16 @@ from scaler.cli.tables import ALARM, QUIET, WARNING, add_row, plain_table
 from scaler.fleet import Fleet
 from scaler.learn import freshness
 from scaler.model.common import Quality, TaskType
+from scaler.model.decision import Prediction
 from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen, WorkerSeen, WorkerState
 
 
-def queue_table(fleet: Fleet, seen: Observation, now: datetime) -> RenderableType:
-    """What each queue is to keep, and what is seen of it; what is late is marked."""
-    percentile = f"{fleet.objective.percentile:g}"
-    table = plain_table("QUEUE~", "TASKS", "OBJECTIVE>", f"WAITED P{percentile}>", "BACKLOG>", "OLDEST>", "ARRIVING/S>")
+def queue_table(fleet: Fleet, seen: Observation, now: datetime, predicted: Prediction | None) -> RenderableType:
+    """What each queue is to keep, what is expected, and what is seen of it; what is late is marked."""
+    waited_title = f"WAITED P{fleet.objective.percentile:g}>"
+    table = plain_table(
+        "QUEUE~", "TASKS", "OBJECTIVE>", "EXPECTED>", waited_title, "BACKLOG>", "OLDEST>", "ARRIVING/S>"
+    )
     times = {(each.queue, each.task_type): each for each in seen.task_times}
     for queue in seen.queues:
         objective = fleet.objective_seconds(queue.task_type) if queue.task_type is not TaskType.UNKNOWN else None
@@ -26,6 +29,7 @@ def queue_table(fleet: Fleet, seen: Observation, now: datetime) -> RenderableTyp
             queue.queue,
             words.spoken(queue.task_type),
             words.span(objective),
+            words.span(_expected(predicted, queue.task_type)),
             waited,
             _aged(words.number(queue.backlog_tasks), fresh),
             _late(queue, objective, fresh),
@@ -33,6 +37,12 @@ def queue_table(fleet: Fleet, seen: Observation, now: datetime) -> RenderableTyp
         )
         add_row(table, cells)
     return table
+
+
+def _expected(predicted: Prediction | None, task_type: TaskType) -> float | None:
+    if predicted is None:
+        return None
+    return predicted.workflow_task_seconds if task_type is TaskType.WORKFLOW else predicted.activity_seconds
 
 
 def _waited(times: TaskTimesSeen | None, objective: float | None, now: datetime) -> Text:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from scaler.fleet import Fleet
 from scaler.learn import freshness, margin
 from scaler.learn.level import level_after
+from scaler.learn.observed_capacity import most_done_after, most_per_second, waiting_since_after
 from scaler.learn.seen_queue import SeenQueue
 from scaler.learn.slot_time import service_after
 from scaler.model.common import Quality, TaskType
@@ -50,6 +51,7 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
     since, scv = _since(demand, at), seen.times.service_scv
     news = margin.News(rate=rate, level=level, at=at, learning=at - since < LEARNING_TIME)
+    most_done, most_done_service = most_done_after(demand, seen)
     return Demand(
         queue=seen.polled.queue,
         task_type=seen.polled.task_type,
@@ -64,6 +66,9 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         highest_per_second=margin.highest_after(demand, news),
         backlog=_backlog(demand, seen.statistics),
         limited_at=millisecond(at) if seen.statistics.rate_limited else demand.limited_at,
+        waiting_since=waiting_since_after(demand, seen),
+        most_done=most_done,
+        most_done_service=most_done_service,
     )
 
 
@@ -139,6 +144,7 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
         busy_slots=busy or 0,
         busy_known=seen.all_beat or (seen.never_beats and (sampled or seen.times.under_way is not None)),
         slots_per_worker=seen.slots.per_worker,
+        most_per_second=most_per_second(demand, seen.slots.per_worker, now),
         rate_limited=demand.limited_at is not None and now - demand.limited_at <= LIMIT_TIME,
         watched=now - demand.since if demand.since is not None else timedelta(0),
         quality=seen.quality(now),

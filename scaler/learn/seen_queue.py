@@ -25,6 +25,8 @@ class SeenQueue:
     any_beats: bool  # whether any worker tells of itself
     all_beat: bool  # whether every ready worker does
     never_beats: bool  # whether none does although one has had the time to: it never will
+    ready: int = 0
+    served_for_seconds: float = 0.0  # how long all ready workers have served
 
     def quality(self, now: datetime) -> Quality:
         """How well the queue's statistics are known."""
@@ -47,6 +49,10 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
         any_beats=seen.any_beats,
         all_beat=seen.all_beat,
         never_beats=_never_beats(seen),
+        ready=sum(total.ready for total in seen.totals),
+        served_for_seconds=min(
+            (worker.age_seconds - (worker.started_in_seconds or 0.0) for worker in seen.ready), default=0.0
+        ),
     )
 
 

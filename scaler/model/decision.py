@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from scaler.model.common import Size, TolerantEnum
+from scaler.model.common import Size, TaskType, TolerantEnum
 from scaler.model.plan import Plan
 from scaler.model.record import RolloutStep
 
@@ -97,6 +97,7 @@ class Reason(TolerantEnum):
     HELD_BY_MISSING_SIGNAL = "held_by_missing_signal"
     HELD_BY_ROLLOUT = "held_by_rollout"
     HELD_BY_CRASHES = "held_by_crashes"
+    WORKERS_CRASH = "workers_crash"
     HELD_BY_EMBARGO = "held_by_embargo"
     UNREAD_LOAD = "unread_load"
     UNCONFIRMED_PLAN = "unconfirmed_plan"
@@ -108,6 +109,7 @@ class Reason(TolerantEnum):
     USER_DEPLOY = "user_deploy"
     ROLLED_BACK = "rolled_back"
     INEFFECTIVE_SCALE_OUT = "ineffective_scale_out"
+    WAITS_BESIDE_FREE_SLOTS = "waits_beside_free_slots"
     RATE_LIMITED = "rate_limited"
     UNSCHEDULABLE = "unschedulable"
     BOUNDS_INFEASIBLE = "bounds_infeasible"
@@ -142,6 +144,22 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedQueue:
+    """What readings show of one task queue and type, to be held against what is predicted.
+
+    `wait_seconds` is the age of the oldest task that waits, or the objective's percentile of sampled waits where that
+    is longer; None where nothing fresh tells.
+    """
+
+    queue: str
+    task_type: TaskType
+    backlog_tasks: int = 0
+    wait_seconds: float | None = None
+    late: bool = False
+    beside_free_slots: bool = False  # tasks wait although slots for them are free
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The plan for the next tick, and everything that explains it."""
 
@@ -155,6 +173,8 @@ class Decision:
     predicted: Prediction | None = None
     alternatives: tuple[Alternative, ...] = ()
     staying: int = 0  # workers whose tasks may outlast their drain
+    observed: tuple[ObservedQueue, ...] = ()
+    taking_nothing: tuple[str, ...] = ()  # workers that ran nothing while tasks waited beside their free slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,9 @@ class Load:
     eager activities) as far as heartbeats tell; `margin_per_second` is how far it may run above that before
     more workers could be there. `busy_slots` is what is known to be occupied, all of it if `busy_known`. `watched`
     is for how long arrivals have been seen without a gap; `unread` that for a while no reading told of them, so that
-    they are taken for as high as they were of late.
+    they are taken for as high as they were of late. `most_per_second` is what one worker was seen to get done at most
+    while tasks waited, where its slots would allow far more; `helped_by` the count beyond which workers are known to
+    bring its tasks nothing.
     """
 
     queue: str
@@ -38,6 +40,8 @@ class Load:
     watched: timedelta
     quality: Quality
     unread: bool
+    most_per_second: float | None = None
+    helped_by: int | None = None
 
     @property
     def observed_wait_seconds(self) -> float:

@@ -301,6 +301,11 @@ class Observation:
         return any(total.ready for total in self.totals if total.cache == cache)
 
     @cached_property
+    def crashes(self) -> int:
+        """Workers that ended by themselves in the last ten minutes, but for those that were killed for their memory."""
+        return sum(ended.reason is ExitReason.CRASHED for ended in self.exits)
+
+    @cached_property
     def any_beats(self) -> bool:
         """Whether any worker tells of itself."""
         return any(total.beating for total in self.totals)

@@ -86,7 +86,8 @@ class Demand:
     `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.learn.margin`;
     `levels_before` are what they are measured against, `highest_per_second` is the highest level of late;
     `unqueued_per_second` is what workers do beyond what was dispatched to them; `since` is when arrivals were first
-    seen, `limited_at` when a rate limit of the queue last held them back.
+    seen, `limited_at` when a rate limit of the queue last held them back. `most_done` is what one worker got done in a
+    second at most while tasks waited, `most_done_service` how long they took then, `waiting_since` since when some do.
     """
 
     queue: str = ""
@@ -102,6 +103,9 @@ class Demand:
     highest_per_second: float | None = None
     backlog: Backlog = Backlog()
     limited_at: Brief | None = None
+    waiting_since: Brief | None = None
+    most_done: FewBytes = Level()
+    most_done_service: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +179,22 @@ class Embargo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Push:
-    """A scale-out that is being watched for its effect on what is done."""
+class ScaleOut:
+    """A scale-out on trial for what it brings one queue whose tasks wait, or the verdict that it brought nothing.
 
-    at: datetime
+    `done_before` and `taken_before` are what all workers got done a second and the slots taken before it.
+    `in_vain_until` is set by the verdict; from then on one more worker may be tried. `helped_by` is the count beyond
+    which workers were shown to bring nothing.
+    """
+
+    queue: str
+    task_type: TaskType
+    at: Brief
     workers_before: int
-    done_before: float  # activities per second
+    done_before: float
+    taken_before: int = 0
+    in_vain_until: Brief | None = None
+    helped_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,14 +241,17 @@ class Remembered:
     good_since: datetime | None = None  # from when on latency has been inside the objective
     hold_over: datetime | None = None  # time of the newest cache cut that holds no worker any more
     foreign_since: datetime | None = None
+    other_scaler_since: datetime | None = None  # from when on another autoscaler has been on the target
+    cache_foreign_since: datetime | None = None  # from when on the target has had a cache size of somebody else's
+    cache_repaired_at: datetime | None = None
+    cache_left_since: datetime | None = None  # set again after it was put back: theirs from then on
     target_version: str = ""
     rollout: Rollout | None = None
     cache_changes: Level = Level()  # a leaking count of voluntary rollouts
     trial: Trial | None = None  # a change of the cache
     scale_in: Trial | None = None
     embargoes: tuple[Embargo, ...] = ()
-    push: Push | None = None
-    ineffective_until: datetime | None = None
+    scale_outs: tuple[ScaleOut, ...] = ()
     overfull: int = 0  # heartbeats in a row in which one worker held more than its cache size
     overfull_beat: WorkerBeat | None = None  # the newest of them
     turns: Turns = field(default_factory=Turns)

@@ -11,7 +11,6 @@ from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Change
 from scaler.rules.activity_floor import workers_for_activity_memory
 from scaler.rules.cache_gate import CacheChoice
-from scaler.rules.effect import in_vain
 from scaler.rules.hold_after_cut import held_after_cut
 from scaler.rules.missed_objective import held_while_late
 from scaler.rules.situation import Situation
@@ -19,9 +18,6 @@ from scaler.size.capacity import BY_LOAD, UTILISATION_CAP
 
 SCALE_IN_FRACTION = 0.2
 SCALE_OUT_STEP, SCALE_OUT_FACTOR = 4, 2
-BEYOND_ACTIVITIES = (Constraint.WORKFLOW_TASK_LOAD, Constraint.ACTIVITY_MEMORY)
-"""What asks for workers however few activities the last ones brought."""
-
 URGENT_LATENESS = 3.0
 """A backlog that is so many times older than the objective lifts the scale-out step."""
 
@@ -127,9 +123,6 @@ def _ceilings(situation: Situation, wanted: Limit, *, emergency: bool) -> Iterat
         yield Limit(current, Constraint.UNSCHEDULABLE, Reason.UNSCHEDULABLE)
     if emergency or situation.overridden:
         return
-    why = in_vain(situation)
-    if why is not None and situation.need.workers_bound not in BEYOND_ACTIVITIES:
-        yield Limit(current, Constraint.NO_GAIN, why)
     if wanted.constraint in BY_LOAD.values():
         if situation.unproven:
             yield Limit(current, wanted.constraint, Reason.HELD_BY_FIRST_RATES)

@@ -1,6 +1,10 @@
-"""A worker count that somebody else set is adopted and held for a while, even outside the bounds. Pure."""
+"""A count that somebody else set is adopted and held: for a while, or while another autoscaler moves the target. Pure.
+
+It may stand outside the bounds.
+"""
 
 from dataclasses import replace
+from datetime import datetime
 
 from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Remembered
@@ -13,26 +17,41 @@ def adopted(situation: Situation) -> tuple[Remembered, Count | None]:
 
     One that came together with new code is a deploy: adopted, but not held.
     """
-    desired, version = situation.seen.target.desired, situation.seen.target.version
-    memory = situation.memory
-    deployed = bool(memory.target_version) and memory.target_version != version
-    if version and version != memory.target_version:
-        memory = replace(memory, target_version=version)
+    memory = _rival_watched(situation)
+    deployed = bool(memory.target_version) and memory.target_version != situation.seen.target.version
+    memory = replace(memory, target_version=situation.seen.target.version or memory.target_version)
+    desired, current = situation.seen.target.desired, situation.current.workers
     if situation.foreign_hand and desired is not None:
         reason = Reason.USER_DEPLOY if deployed else Reason.FOREIGN_COUNT
-        held = Count(workers=desired, bound=Constraint.FOREIGN_HAND, reasons=(reason,))
-        return replace(memory, foreign_since=None if deployed else situation.now), held
+        return replace(memory, foreign_since=None if deployed else situation.now), _held(desired, reason)
+    if _stands(situation, memory.other_scaler_since):
+        return memory, _held(current, Reason.OTHER_SCALER)
     if memory.foreign_since is None:
         return memory, None
-    if _released(situation):
+    ran_out = situation.now - memory.foreign_since >= situation.fleet.behaviour.foreign_hold
+    if ran_out or not _stands(situation, memory.foreign_since):
         return replace(memory, foreign_since=None), None
-    workers = situation.current.workers
-    return memory, Count(workers=workers, bound=Constraint.FOREIGN_HAND, reasons=(Reason.FOREIGN_COUNT,))
+    return memory, _held(current, Reason.FOREIGN_COUNT)
 
 
-def _released(situation: Situation) -> bool:
-    """Whether the hold has run out, or was ended by an operator after it began."""
-    since, resumed_at = situation.memory.foreign_since, situation.memory.operator.resumed_at
-    if since is None or (resumed_at is not None and resumed_at >= since):
-        return True
-    return situation.now - since >= situation.fleet.behaviour.foreign_hold
+def held_by_another(situation: Situation) -> bool:
+    """Whether the count is somebody else's for now."""
+    return adopted(situation)[1] is not None
+
+
+def _held(workers: int, reason: Reason) -> Count:
+    return Count(workers=workers, bound=Constraint.FOREIGN_HAND, reasons=(reason,))
+
+
+def _rival_watched(situation: Situation) -> Remembered:
+    """Memory of since when another autoscaler moves the target."""
+    memory = situation.memory
+    if situation.seen.target.other_scaler is None:
+        return memory if memory.other_scaler_since is None else replace(memory, other_scaler_since=None)
+    return replace(memory, other_scaler_since=memory.other_scaler_since or situation.now)
+
+
+def _stands(situation: Situation, since: datetime | None) -> bool:
+    """Whether a hold that began then was not ended by an operator after it began."""
+    resumed_at = situation.memory.operator.resumed_at
+    return since is not None and (resumed_at is None or resumed_at < since)

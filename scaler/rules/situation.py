@@ -15,6 +15,7 @@ from scaler.model.estimate import Estimate, Load
 from scaler.model.observation import Observation, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep, TargetRecord
 from scaler.model.remembered import Remembered
+from scaler.rules.readings import Readings
 from scaler.rules.running_work import RunningWork
 from scaler.size.search import Need, Search
 
@@ -136,8 +137,9 @@ class Situation:
 
     @cached_property
     def decides_cache(self) -> bool:
-        """Whether the cache size can be set: declared so, and honoured by the workers."""
-        return self.fleet.decides_cache and self.memory.overfull < OVERFULL_BEATS
+        """Whether the cache size can be set: declared so, honoured by the workers, and not left to somebody else."""
+        honoured = self.memory.overfull < OVERFULL_BEATS
+        return self.fleet.decides_cache and honoured and self.memory.cache_left_since is None
 
     @cached_property
     def overridden(self) -> bool:
@@ -146,14 +148,14 @@ class Situation:
         return override is not None and override.workers is not None
 
     @cached_property
+    def readings(self) -> Readings:
+        """What is seen of each queue, with nothing that is predicted."""
+        return Readings(self.seen, self.fleet, self.estimate, self.now)
+
+    @property
     def late_loads(self) -> tuple[Load, ...]:
         """The loads whose tasks a fresh reading shows to wait longer than the objective."""
-        return tuple(
-            load
-            for load in self.estimate.loads
-            if load.quality is Quality.FRESH
-            and load.observed_wait_seconds > self.fleet.objective_seconds(load.task_type)
-        )
+        return self.readings.late_loads
 
     @cached_property
     def late(self) -> bool | None:

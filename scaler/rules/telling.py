@@ -1,23 +1,30 @@
 """Names what was decided: the fleet's mode, and every reason that took part. Pure."""
 
-from scaler.model.common import Size
-from scaler.model.decision import Constraint, Decision, Mode, Reason
+from scaler.model.common import Quality, Size
+from scaler.model.decision import Constraint, Decision, Mode, ObservedQueue, Reason
+from scaler.model.estimate import Load
 from scaler.model.plan import Plan
 from scaler.model.record import RolloutStep
+from scaler.model.remembered import figure
 from scaler.rules.cache_gate import CacheChoice
 from scaler.rules.count import Count
+from scaler.rules.effect import shown_in_vain
 from scaler.rules.hold_after_cut import held_after_cut
+from scaler.rules.readings import Readings
 from scaler.rules.rollout import Stage
 from scaler.rules.situation import Situation
 from scaler.rules.victims import losing_work
 
+CRASHES_TOLD = 2
+"""Of the ends of the last ten minutes: one is an accident."""
 
-def mode_of(situation: Situation, choice: CacheChoice, stage: Stage) -> Mode:
+
+def mode_of(situation: Situation, choice: CacheChoice, stage: Stage, count: Count) -> Mode:
     """What a fleet whose size was decided is in."""
     modes = {
         Mode.EMERGENCY: choice.emergency,
         Mode.MEMORY_LIMIT_TOO_SMALL: situation.need.memory_floor,
-        Mode.FOREIGN_HOLD: situation.foreign_hand or situation.memory.foreign_since is not None,
+        Mode.FOREIGN_HOLD: count.bound is Constraint.FOREIGN_HAND,
         Mode.INFEASIBLE: _infeasible(situation),
         Mode.OVERRIDE: situation.memory.operator.override is not None,
         Mode.ROLLOUT: stage != Stage(),
@@ -51,6 +58,19 @@ def decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice:
         predicted=situation.need.predicted,
         alternatives=situation.need.alternatives,
         staying=situation.running_work.busy,
+        observed=tuple(_observed(situation.readings, load) for load in situation.estimate.loads),
+        taking_nothing=situation.readings.taking_nothing,
+    )
+
+
+def _observed(readings: Readings, load: Load) -> ObservedQueue:
+    return ObservedQueue(
+        queue=load.queue,
+        task_type=load.task_type,
+        backlog_tasks=load.backlog_tasks,
+        wait_seconds=figure(load.observed_wait_seconds) if load.quality is Quality.FRESH else None,
+        late=load in readings.late_loads,
+        beside_free_slots=load in readings.beside_free_slots,
     )
 
 
@@ -88,7 +108,14 @@ def _scale_out(situation: Situation) -> Reason:
 
 def _of_all(situation: Situation) -> tuple[Reason, ...]:
     """Reasons that hold whatever was decided."""
+    waiting = [load for load in situation.estimate.loads if load.backlog_tasks]
     reasons = {
+        Reason.RATE_LIMITED: any(load.rate_limited for load in waiting),
+        Reason.INEFFECTIVE_SCALE_OUT: any(shown_in_vain(situation, load) is not None for load in waiting),
+        Reason.WAITS_BESIDE_FREE_SLOTS: bool(situation.readings.beside_free_slots),
+        Reason.OTHER_SCALER: situation.seen.target.other_scaler is not None,
+        Reason.FOREIGN_CACHE: situation.memory.cache_foreign_since is not None,
+        Reason.WORKERS_CRASH: situation.estimate.restarting > 0 or situation.seen.crashes >= CRASHES_TOLD,
         Reason.OVERRIDDEN: situation.memory.operator.override is not None,
         Reason.BOUNDS_INFEASIBLE: _infeasible(situation),
         Reason.ACTIVITIES_FILL_MEMORY: situation.need.activities_fill_memory,

@@ -25,7 +25,7 @@ class Offers:
             task_seconds = self._workflow_seconds(load, size)
             return None if task_seconds is None else Service(self._workflow_slots(load, size), task_seconds)
         # The cache does not touch activities: the same at every size.
-        return None if load.service_seconds is None else Service(float(load.slots_per_worker), load.service_seconds)
+        return None if load.service_seconds is None else Service(_activity_slots(load), load.service_seconds)
 
     def misses(self, size: Size) -> float | None:
         """Share of workflow tasks that need a replay; None while nobody knows. All queues share the caches."""
@@ -47,3 +47,10 @@ class Offers:
         """Workflow tasks that one worker runs at a time; cores and a small cache hold them back."""
         slots = min(float(workflow.slots_per_worker), self._estimate.workflow_cores or math.inf)
         return max(1.0, slots if size.cache is None else min(slots, float(size.cache - POLLERS_HELD)))
+
+
+def _activity_slots(load: Load) -> float:
+    """Slots of one worker that tasks are run in at a time, by Little's law, at what it was seen to get done at most."""
+    if load.most_per_second is None or load.service_seconds is None:
+        return float(load.slots_per_worker)
+    return min(float(load.slots_per_worker), load.most_per_second * load.service_seconds)

@@ -221,8 +221,10 @@ class Search:
         return max(needed, key=lambda each: each[0], default=nobody)
 
     def _workers_for(self, asked: Asked, service: Service | None) -> tuple[int, Constraint]:
-        """Workers for one queue, each of which offers so much; None where nobody knows."""
-        return workers_needed(asked, service) if service is not None else self._unmeasured(asked.load)
+        """Workers for one queue, each of which offers so much; None where nobody knows. No more than help it."""
+        needed = workers_needed(asked, service) if service is not None else self._unmeasured(asked.load)
+        helped_by = asked.load.helped_by
+        return needed if helped_by is None or needed[0] <= helped_by else (helped_by, Constraint.NO_GAIN)
 
     def _unmeasured(self, load: Load) -> tuple[int, Constraint]:
         """Work that waits but was never measured: one worker to wake on, then one more while it stays."""

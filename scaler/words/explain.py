@@ -7,7 +7,7 @@ from enum import StrEnum
 from scaler.fleet import Delivery
 from scaler.learn.activity_bytes import activity_cost
 from scaler.model.common import Size, TaskType
-from scaler.model.decision import Alternative, Decision, Prediction
+from scaler.model.decision import Alternative, Decision
 from scaler.state import State
 from scaler.wire.units import format_duration, format_size
 from scaler.words.wording import AGAINST, CONSTRAINTS, MODES, REASONS
@@ -29,7 +29,8 @@ def explain(state: State) -> str:
         "\n".join([first, _workers(decision, told), _cache(decision, told)]),
         _list("What would change it", _changes(decision, told)),
         _list("What took part", _reasons(decision, told)),
-        _list(_expecting(decision), _expected(decision.predicted, state)),
+        _list(_expecting(decision), _expected(decision, state)),
+        _list("What is seen", _seen(decision)),
         _list("What was not chosen", map(_alternative, decision.alternatives)),
         _list("What is not known", _unknown(state)),
     ]
@@ -98,7 +99,9 @@ def _expecting(decision: Decision) -> str:
     return f"The load alone asks for {_size(decision.predicted.size)}, of which is expected"
 
 
-def _expected(predicted: Prediction | None, state: State) -> Iterator[str]:
+def _expected(decision: Decision, state: State) -> Iterator[str]:
+    """What the model expects, and beside it what is seen: where the two differ, what is seen counts."""
+    predicted = decision.predicted
     if predicted is None:
         return
     waits = (
@@ -109,7 +112,8 @@ def _expected(predicted: Prediction | None, state: State) -> Iterator[str]:
     for what, seconds, task_type in waits:
         if seconds is not None and state.fleet.polls(task_type):
             objective = _seconds(state.fleet.objective_seconds(task_type))
-            yield f"{percentile} of {what} wait at most {_seconds(seconds)}; the objective is {objective}"
+            expected = f"{percentile} of {what} are expected to wait at most {_seconds(seconds)}"
+            yield f"{expected}; {_seen_waiting(decision, task_type)}; the objective is {objective}"
     if predicted.memory_bytes is not None:
         yield f"a worker with full caches uses {format_size(predicted.memory_bytes)} of {_limit(state)}"
     if predicted.miss_ratio is not None:
@@ -118,6 +122,33 @@ def _expected(predicted: Prediction | None, state: State) -> Iterator[str]:
         yield f"{predicted.utilisation:.0%} of the activity slots are busy"
     if predicted.cost_per_hour is not None:
         yield f"it costs {predicted.cost_per_hour:.3g} an hour, in units of workers.price"
+
+
+def _seen_waiting(decision: Decision, task_type: TaskType) -> str:
+    """The longest wait that is seen of a type, with its queue."""
+    queues = [each for each in decision.observed if each.task_type is task_type and each.wait_seconds is not None]
+    worst = max(queues, key=lambda each: each.wait_seconds or 0.0, default=None)
+    if worst is None or worst.wait_seconds is None:
+        return "nothing fresh tells how long they wait"
+    return f"they are seen to wait {_seconds(worst.wait_seconds)} in queue {worst.queue}"
+
+
+def _seen(decision: Decision) -> Iterator[str]:
+    """What readings show that needs somebody's attention."""
+    for each in decision.observed:
+        if each.late and each.wait_seconds is not None:
+            beside = ", although the workers' slots for them are free" if each.beside_free_slots else ""
+            yield (
+                f"{each.backlog_tasks} {_tasks(each.task_type, each.backlog_tasks)} of queue {each.queue} wait"
+                f"{'s' if each.backlog_tasks == 1 else ''}, for {_seconds(each.wait_seconds)} at most{beside}"
+            )
+    if decision.taking_nothing:
+        yield f"took nothing although they had free slots: {', '.join(decision.taking_nothing)}"
+
+
+def _tasks(task_type: TaskType, count: int) -> str:
+    one = "activity" if task_type is TaskType.ACTIVITY else "workflow task"
+    return one if count == 1 else f"{one.removesuffix('y')}ies" if one.endswith("y") else f"{one}s"
 
 
 def _alternative(rejected: Alternative) -> str:

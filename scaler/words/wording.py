@@ -23,7 +23,7 @@ MODES: Final[Mapping[Mode, str]] = {
     Mode.NO_SIGNAL: "Nothing is known of its load, so its size is held",
     Mode.UNCONFIRMED: "The target has not confirmed the last change; nothing is taken away until it has",
     Mode.BLOCKED: "It can't be scaled: the target is not this fleet's, or gave no answer",
-    Mode.LATE: "Tasks wait longer than the objective, so workers are added or kept",
+    Mode.LATE: "Tasks wait longer than the objective",
     Mode.STEADY: "It follows its load",
     Mode.UNKNOWN: "It is in a mode that only a later version knows",
 }
@@ -50,7 +50,7 @@ CONSTRAINTS: Final[Mapping[Constraint, Because]] = {
         "more or longer workflow tasks bring more workers at once; fewer or shorter ones take workers away slowly",
     ),
     Constraint.BACKLOG: Because(
-        "tasks are waiting, and so many workers take the backlog away in time",
+        "tasks are waiting, and so many workers are to take the backlog away",
         "tasks are waiting, and a change of the cache would cost capacity now",
         "the backlog being worked off",
     ),
@@ -240,17 +240,28 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HELD_BY_MISSING_SIGNAL: "no worker goes while signals are missing",
     Reason.HELD_BY_ROLLOUT: "no worker goes while others are being replaced",
     Reason.HELD_BY_CRASHES: "no worker goes while workers crash: that is lost capacity, not less load",
+    Reason.WORKERS_CRASH: "workers crash and are started anew; no count or cache mends that, their logs say why",
     Reason.HELD_BY_EMBARGO: "no worker goes, since that did harm a while ago",
     Reason.UNREAD_LOAD: "the load was not read for a while and may be as high as it was of late",
     Reason.UNCONFIRMED_PLAN: "the target has not confirmed the last change",
     Reason.ALL_SIGNALS_GONE: "no signal of the load is left",
     Reason.FOREIGN_COUNT: "somebody else set the worker count",
-    Reason.FOREIGN_CACHE: "somebody else set the cache size",
+    Reason.FOREIGN_CACHE: (
+        "somebody else set the cache size on the target; it is put back once, and left to them if it happens again "
+        "within an hour"
+    ),
     Reason.FOREIGN_OWNER: "the target belongs to another fleet's workflow, or to none",
     Reason.OTHER_SCALER: "another autoscaler moves the same target; remove one of the two",
     Reason.USER_DEPLOY: "the workers were deployed anew",
     Reason.ROLLED_BACK: "a change that made things worse is taken back",
-    Reason.INEFFECTIVE_SCALE_OUT: "workers that were added did not help, so no more are",
+    Reason.INEFFECTIVE_SCALE_OUT: (
+        "workers that were added did not help the tasks that wait, so no more are; one is tried again after a while"
+    ),
+    Reason.WAITS_BESIDE_FREE_SLOTS: (
+        "tasks wait although workers have free slots: the tasks may be for another task queue or version than these "
+        "workers poll, a limit on the workers or the server may hold them back, or the workers' pollers may be gone; "
+        "one worker is added to see whether it helps"
+    ),
     Reason.RATE_LIMITED: "a task queue is rate-limited, so more workers do not help",
     Reason.UNSCHEDULABLE: "workers can't be placed, so no more are asked for",
     Reason.BOUNDS_INFEASIBLE: "the declared bounds can't all hold",

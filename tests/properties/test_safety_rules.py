@@ -21,7 +21,7 @@ from scaler.model.decision import Mode, Reason
 from scaler.model.observation import ReplaySeen, WorkerState
 from scaler.model.plan import LONGEST_TICK
 from scaler.model.record import RolloutStep
-from scaler.model.remembered import Change, Embargo, Operator, Override, Pause, Push, Remembered, Stop, Trial
+from scaler.model.remembered import Change, Embargo, Operator, Override, Pause, Remembered, ScaleOut, Stop, Trial
 from scaler.rules.count import SCALE_IN_FRACTION
 from scaler.rules.hold_after_cut import HOLD_WINDOW
 from scaler.rules.situation import EMERGENCY_FRACTION
@@ -482,7 +482,15 @@ def test_more_workers_do_not_help(taken: list[Step]) -> None:
 def test_a_scale_out_that_brought_nothing_is_not_followed_by_another() -> None:
     life = idle_life(workers=4, cache=60)
     rate = 4 * plausible.SLOTS / SERVICE_SECONDS
-    life.memory = replace(life.memory, push=Push(at=NOW - timedelta(minutes=2), workers_before=2, done_before=rate))
+    trial = ScaleOut(
+        queue="agents",
+        task_type=TaskType.ACTIVITY,
+        at=NOW - timedelta(minutes=2),
+        workers_before=2,
+        done_before=rate,
+        taken_before=2 * plausible.SLOTS,
+    )
+    life.memory = replace(life.memory, scale_outs=(trial,))
     saturated = life.observe(rate, 0.5)
     waiting = tuple(replace(queue, backlog_tasks=400, backlog_age_seconds=20.0) for queue in saturated.queues)
     life.tick(plausible.busy_slots(replace(saturated, queues=waiting), life.now), Operator())

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from scaler.decide import decide_or_hold
 from scaler.fleet import Fleet
-from scaler.model.common import Generation, Size
-from scaler.model.decision import Alternative, Constraint, Mode, Prediction, Reason
+from scaler.model.common import Generation, Size, TaskType
+from scaler.model.decision import Alternative, Constraint, Mode, ObservedQueue, Prediction, Reason
 from scaler.model.observation import Fault, Observation, WorkerTotals
 from scaler.model.remembered import Operator, Override, Pause, Remembered
 from scaler.state import State
@@ -96,7 +96,7 @@ def test_what_was_not_chosen_comes_with_its_figures() -> None:
 def test_what_is_expected_names_the_size_it_is_of() -> None:
     held = told(size=Size(6, 120))
 
-    assert "What is expected of this size:\n- 95% of activities wait at most 600ms; the objective is 1s" in told()
+    assert "What is expected of this size:\n- 95% of activities are expected to wait at most 600ms; nothing" in told()
     assert "The load alone asks for 4 workers with a cache of 120 workflows each, of which is expected:" in held
 
 
@@ -112,6 +112,32 @@ def test_what_is_not_known_is_said() -> None:
     assert (
         "- slots and cache of 1 worker, which sends no fresh heartbeats; "
         "it stays unless histories show that all running tasks end within a drain" in text
+    )
+
+
+def test_what_is_expected_and_what_is_seen_stand_side_by_side() -> None:
+    seen = (
+        ObservedQueue(queue="agents", task_type=TaskType.ACTIVITY, backlog_tasks=3, wait_seconds=0.4),
+        ObservedQueue(
+            queue="tools",
+            task_type=TaskType.ACTIVITY,
+            backlog_tasks=240,
+            wait_seconds=250.0,
+            late=True,
+            beside_free_slots=True,
+        ),
+    )
+
+    text = told(mode=Mode.LATE, observed=seen, taking_nothing=("w-1", "w-4"))
+
+    assert "Tasks wait longer than the objective." in text
+    assert (
+        "- 95% of activities are expected to wait at most 600ms; they are seen to wait 4m10s in queue tools; the "
+        "objective is 1s\n" in text
+    )
+    assert (
+        "What is seen:\n- 240 activities of queue tools wait, for 4m10s at most, although the workers' slots for them "
+        "are free\n- took nothing although they had free slots: w-1, w-4\n" in text
     )
 
 

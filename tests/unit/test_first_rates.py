@@ -64,7 +64,7 @@ def test_how_fast_free_slots_are_filled_is_not_what_workers_do() -> None:
     steps = [_step(life, _late(life.observe(OVERSTATED_PER_SECOND, 0.1))) for _ in range(LEARNING_TIME // TICK)]
 
     assert steps[0].wanted.workers > steps[0].current.workers
-    assert all(step.after.push is None for step in steps)
+    assert all(step.after.scale_outs == () for step in steps)
 
 
 def test_what_workers_do_is_what_a_later_scale_out_is_measured_against() -> None:
@@ -74,8 +74,7 @@ def test_what_workers_do_is_what_a_later_scale_out_is_measured_against() -> None
 
     step = _step(life, _late(life.observe(PER_SECOND, 0.1)))
 
-    assert step.after.push is not None
-    assert step.after.push.workers_before == step.current.workers
+    assert {trial.workers_before for trial in step.after.scale_outs} == {step.current.workers}
 
 
 def test_the_first_rates_still_start_what_bounds_ask_for() -> None:

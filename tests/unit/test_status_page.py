@@ -45,9 +45,9 @@ def test_a_steady_fleet_fits_a_small_terminal() -> None:
         "target   local agents on box-7",
         "times    decided 3s ago, seen 3s ago, tick 112",
         "",
-        "QUEUE   TASKS     OBJECTIVE  WAITED P95  BACKLOG  OLDEST  ARRIVING/S",
-        "agents  workflow      200ms        12ms        0      0s         4.2",
-        "agents  activity         1s       400ms        0      0s         4.2",
+        "QUEUE   TASKS     OBJECTIVE  EXPECTED  WAITED P95  BACKLOG  OLDEST  ARRIVING/S",
+        "agents  workflow      200ms      20ms        12ms        0      0s         4.2",
+        "agents  activity         1s     600ms       400ms        0      0s         4.2",
         "",
         "WORKER  STATE     UP   CACHED  WF SLOTS  ACT SLOTS       MEMORY  RESTARTS",
         "w-1     ready     2h  111/120     2/100        6/8  174 MiB 68%         0",
@@ -65,8 +65,8 @@ def test_what_is_missing_is_a_dash_and_what_is_stale_says_so() -> None:
 
     lines = page(states.state(observation=seen)).splitlines()
 
-    assert "agents  workflow      200ms           –  7 stale  0s stale   4.2 stale" in lines
-    assert "agents  activity         1s           –        –         –           –" in lines
+    assert "agents  workflow      200ms      20ms           –  7 stale  0s stale   4.2 stale" in lines
+    assert "agents  activity         1s     600ms           –        –         –           –" in lines
     assert lines[-2].split() == ["w-1", "ready", "2h", "–/120", "2/100", "–", "–", "0"]
 
 
@@ -102,6 +102,13 @@ def test_everything_that_is_wrong_is_on_the_page() -> None:
     ):
         assert told in shown
     assert "w-9" not in shown
+
+
+def test_workers_that_take_nothing_while_tasks_wait_are_named() -> None:
+    known = states.state()
+    idle = known.decided(states.decision(taking_nothing=("w-1", "w-4")), known.memory)
+
+    assert "idle     w-1, w-4: took nothing although tasks wait and they have free slots" in page(idle)
 
 
 def test_what_operators_asked_for_is_on_the_page() -> None:

@@ -37,7 +37,7 @@ def _at(change: Callable[[Observation, datetime], Observation]) -> Seen:
     ids=["override", "rate limit", "no room"],
 )
 def test_what_holds_a_fleet_back_holds_it_after_an_update_too(operator: Operator, change: Seen) -> None:
-    life = calm(2, bounds={"min": 1, "max": 60})
+    life = calm(2, bounds={"min": 1, "max": 60}, task_queues=[{"name": "agents", "types": ["activity"]}])
     passed(life, 40, 4.0)
     life.size = Size(2, 60)
     passed(life, 20, 60.0, change, operator)
@@ -82,4 +82,4 @@ def test_a_scale_out_after_an_update_is_on_trial_like_any_other() -> None:
     step = _after_an_update(life, 60.0, waiting(60, 2.0))
 
     assert step.wanted.workers > step.current.workers
-    assert step.after.push is not None
+    assert [trial.workers_before for trial in step.after.scale_outs] == [step.current.workers]

@@ -14,11 +14,7 @@ OPEN = frozenset(
         "local_activities",
         "long_jobs_spread",
         "no_heartbeats_long_jobs",
-        "nobody_is_let_poll",
-        "pollers_gone",
         "to_zero",
-        "worker_side_rate",
-        "crash_loop_by_replay",
     }
 )
 """Cases that are known to go wrong. One that gets right fails its test until it is taken off this list."""
