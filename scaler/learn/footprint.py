@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from scaler.fleet import Fleet
 from scaler.learn.activity_bytes import BEAT_SECONDS, ActivityCost, activity_cost, fed_fit, told_apart
@@ -18,7 +19,7 @@ from scaler.learn.memory_points import with_points_of
 from scaler.model.common import Quality
 from scaler.model.estimate import Corner, MemoryUse
 from scaler.model.observation import Observation
-from scaler.model.remembered import Footprint, Level
+from scaler.model.remembered import Footprint, Level, MemoryPoint
 
 CLOSEST_CORNERS = 8
 """Two points closer than this many workflows say nothing about the slope between them."""
@@ -35,6 +36,9 @@ GUESSED_WORKFLOW_BYTES = 2**20
 """Stand in until something was measured. Of a worker that was never seen empty half of the base is taken: the rest of
 its memory then counts as its workflows', which errs on the safe side."""
 
+ASSUMED_REPLAY_FACTOR, LARGEST_REPLAY_FACTOR = 2.8, 10.0
+"""How many times as much a run takes that came back by a replay: until it was seen, and at most."""
+
 REACTION_SECONDS = 10.0
 GROWTH_TIME = timedelta(seconds=20)
 """As long as growth is projected ahead: an average over longer knows of a filling worker when it is too late."""
@@ -44,6 +48,7 @@ def remembered(memory: Footprint, seen: Observation) -> Footprint:
     """What is remembered of single workers' memory after one more observation."""
     activities = fed_fit(memory.activities, seen, _elapsed_seconds(memory, seen))
     memory = with_points_of(memory, seen, activity_cost(activities).likely_bytes)
+    memory = replace(memory, replay_factor=_replay_factor(memory, activity_cost(activities)))
     fullest, growth = _growth(memory, seen)
     return replace(memory, activities=activities, fullest_bytes=fullest, growth_bytes_per_second=growth)
 
@@ -57,10 +62,12 @@ def memory_use(memory: Footprint, seen: Observation, fleet: Fleet, now: datetime
     """The estimate that the envelope gives; guesses stand in for what was not measured."""
     activity = activity_cost(memory.activities)
     limit_bytes = _smaller(seen.target.memory_limit_bytes, fleet.memory.limit)
-    corners = _corners(memory, activity, limit_bytes)
+    by_activities = _activities_rule(memory, activity, limit_bytes)
+    points = _net(memory.points, activity)
+    corners = _line(points, activity) if by_activities else _concave(points)
     mean = _mean_slope(corners)
     fullest = seen.fullest_bytes
-    return MemoryUse(
+    use = MemoryUse(
         corners=corners,
         slope_bytes=_slope_beyond(corners, mean, activity),
         largest_cached=max((point.cached for point in memory.points), default=0),
@@ -75,7 +82,60 @@ def memory_use(memory: Footprint, seen: Observation, fleet: Fleet, now: datetime
         activity_bytes=activity.likely_bytes,
         activity_high_bytes=activity.high_bytes,
         told_apart=told_apart(memory.activities, len(seen.ready)),
+        replay_seen=memory.replay_factor is not None,
     )
+    return use if mean is None or by_activities else replace(use, after_replay=_after_replay(use, memory, activity))
+
+
+def _after_replay(use: MemoryUse, memory: Footprint, activity: ActivityCost) -> MemoryUse:
+    """Memory of a worker that has got its runs by replays: what was seen of such, and what grew, with what they add.
+
+    Before any were seen, the factor of runs with some two hundred events stands in (docs/calibration.md, E2).
+    """
+    factor = memory.replay_factor if memory.replay_factor is not None else ASSUMED_REPLAY_FACTOR
+    grown = _net([point for point in memory.points if not point.replayed], activity)
+    more_bytes = (factor - 1) * (_each_bytes(grown) or use.slope_bytes)
+    points = [Corner(point.cached, point.bytes + more_bytes * point.cached) for point in grown]
+    points += _net([point for point in memory.points if point.replayed], activity)
+    highest = {point.cached: point for point in sorted(points, key=lambda each: each.bytes)}
+    corners = _concave([use.corners[0], *(highest[cached] for cached in sorted(highest) if cached)])
+    slope_bytes = max(_slope_beyond(corners, _mean_slope(corners), activity), use.slope_bytes + more_bytes)
+    return replace(use, corners=corners, slope_bytes=slope_bytes)
+
+
+def _replay_factor(memory: Footprint, activity: ActivityCost) -> float | None:
+    """How many times as much as grown ones replayed runs were seen to take; as before while not both are there."""
+    grown = _net([point for point in memory.points if not point.replayed], activity)
+    replayed = _net([point for point in memory.points if point.replayed], activity)
+    each_bytes, corners = _each_bytes(grown), _concave(grown)
+    if each_bytes is None:
+        return memory.replay_factor
+    factors = [
+        1 + (point.bytes - _at(corners, point.cached)) / (each_bytes * point.cached)
+        for point in replayed
+        if CLOSEST_CORNERS <= point.cached <= corners[-1].cached
+    ]
+    return round(min(max(1.0, *factors), LARGEST_REPLAY_FACTOR), 2) if factors else memory.replay_factor
+
+
+def _each_bytes(points: Sequence[Corner]) -> float | None:
+    """Bytes of a workflow on average, between the emptiest and the fullest worker that were seen."""
+    if not points or points[-1].cached - points[0].cached < CLOSEST_CORNERS:
+        return None
+    return max(_slope(points[0], points[-1]), SMALLEST_WORKFLOW_BYTES)
+
+
+def _at(corners: Sequence[Corner], cached: int) -> float:
+    """The envelope at so many cached, which is at most the last corner's."""
+    for below, above in pairwise(corners):
+        if cached <= above.cached:
+            return below.bytes + _slope(below, above) * (cached - below.cached)
+    return corners[-1].bytes
+
+
+def _net(points: Sequence[MemoryPoint], activity: ActivityCost) -> list[Corner]:
+    """The points without what activities took."""
+    return [Corner(each.cached, each.bytes - each.running * activity.likely_bytes) for each in points]
 
 
 def _reaction_seconds(fleet: Fleet) -> float:
@@ -83,14 +143,11 @@ def _reaction_seconds(fleet: Fleet) -> float:
     return REACTION_SECONDS + min(fleet.behaviour.drain.total_seconds(), REACTION_SECONDS)
 
 
-def _corners(memory: Footprint, activity: ActivityCost, limit_bytes: int | None) -> tuple[Corner, ...]:
-    """The envelope of workers that run no activities."""
-    points = [Corner(each.cached, each.bytes - each.running * activity.likely_bytes) for each in memory.points]
-    if not _activities_rule(memory, activity, limit_bytes):
-        return _concave(points)
+def _line(points: Sequence[Corner], activity: ActivityCost) -> tuple[Corner, ...]:
+    """The highest line with the slope that the fit gives a cached workflow; level where it gives none."""
     each_bytes = activity.workflow_high_bytes or 0.0
     base_bytes = max(point.bytes - each_bytes * point.cached for point in points)
-    most = points[-1].cached
+    most = max(point.cached for point in points)
     return (Corner(0, base_bytes), Corner(most, base_bytes + each_bytes * most))[: 2 if each_bytes and most else 1]
 
 

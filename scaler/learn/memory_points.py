@@ -8,10 +8,10 @@ is not known: with what the newest heartbeat told, the highest of many differenc
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from scaler.learn.freshness import HEARTBEAT
-from scaler.model.observation import ExitReason, Observation, WorkerExit
+from scaler.model.observation import ExitReason, Observation, WorkerExit, WorkerSeen
 from scaler.model.remembered import Footprint, MemoryPoint, whole_second
 
 POINT_LIFETIME = timedelta(hours=6)
@@ -19,6 +19,9 @@ POINT_LIFETIME = timedelta(hours=6)
 
 OLD_CODE_LIFETIME = timedelta(minutes=30)
 """What other code used stands in until the present one was seen for a while."""
+
+EXITS_TOLD = timedelta(minutes=10)
+"""For so long targets tell of the end of a worker."""
 
 OOM_FACTOR = 1.2
 """A killed worker wanted more than its limit, and nobody saw how much more; the VPA bumps by the same factor."""
@@ -44,20 +47,19 @@ def most_running(mean: float, slots: int) -> float:
 
 def with_points_of(memory: Footprint, seen: Observation, bytes_each: float) -> Footprint:
     """The points after one more observation, where an activity costs so many bytes."""
-    memory = _of_present_code(memory, seen)
+    memory = _of_present_code(replace(memory, replayed_at=_replayed_at(memory, seen)), seen)
     oldest = seen.observed_at - POINT_LIFETIME
-    # One bucket for each doubling of what is cached.
-    highest = {point.cached.bit_length(): point for point in memory.points if point.at > oldest}
+    highest = {_bucket(point): point for point in memory.points if point.at > oldest}
 
     def net(point: MemoryPoint) -> float:
         return point.bytes - point.running * bytes_each
 
     def take(point: MemoryPoint) -> None:
-        bucket = point.cached.bit_length()
+        bucket = _bucket(point)
         if bucket not in highest or net(point) >= net(highest[bucket]):
             highest[bucket] = point
 
-    for point in _live(seen, memory.growth_bytes_per_second):
+    for point in _live(seen, memory):
         take(point)
     for killed in _killed(seen):
         living = [net(point) for point in highest.values() if point.cached >= killed.cached]
@@ -77,7 +79,28 @@ def _of_present_code(memory: Footprint, seen: Observation) -> Footprint:
     return replace(memory, version=version, points=points if memory.version else memory.points)
 
 
-def _live(seen: Observation, growth_bytes_per_second: float) -> Iterator[MemoryPoint]:
+def _bucket(point: MemoryPoint) -> tuple[int, bool]:
+    """One for each doubling of what is cached, and for runs that grew or came back by replays."""
+    return point.cached.bit_length(), point.replayed
+
+
+def _replayed_at(memory: Footprint, seen: Observation) -> datetime | None:
+    """When so many workers were lost lately that those that are there hold mostly what was replayed."""
+    ready = sum(total.ready for total in seen.totals)
+    lost = max((ended.at for ended in seen.exits), default=None) if 2 * len(seen.exits) >= max(ready, 1) else None
+    before = memory.replayed_at
+    newest = max((at for at in (lost, before) if at is not None), default=None)
+    return newest if newest is not None and seen.observed_at - newest <= POINT_LIFETIME else None
+
+
+def _replayed(worker: WorkerSeen, memory: Footprint, seen: Observation) -> bool:
+    """Whether a worker has filled by replays: it began about when many were lost, or later while they still were."""
+    if memory.replayed_at is None:
+        return False
+    return worker.age_seconds <= (seen.observed_at - memory.replayed_at + EXITS_TOLD).total_seconds()
+
+
+def _live(seen: Observation, memory: Footprint) -> Iterator[MemoryPoint]:
     """Warm workers, and what each used at its peak.
 
     What one had cached when it told is not what fills it now, if memory has grown much since (seen: workers that gained
@@ -89,10 +112,10 @@ def _live(seen: Observation, growth_bytes_per_second: float) -> Iterator[MemoryP
         cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
         if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
             continue
-        if growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
+        if memory.growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
             continue
         peak_bytes = worker.memory_peak_bytes or 0 if peaks else 0
-        yield MemoryPoint(cached, max(used_bytes, peak_bytes), at, most)
+        yield MemoryPoint(cached, max(used_bytes, peak_bytes), at, most, _replayed(worker, memory, seen))
 
 
 def _most_running_now(seen: Observation) -> int:

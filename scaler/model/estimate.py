@@ -83,6 +83,8 @@ class MemoryUse:
     measured: bool
     activity_bytes: float = 0.0
     activity_high_bytes: float = 0.0
+    after_replay: "MemoryUse | None" = None  # of a worker whose runs have all come back by replays
+    replay_seen: bool = False  # whether that was measured; else it is assumed
     told_apart: bool = True  # whether what activities take is known from what the cache takes, or can't be
 
     @property

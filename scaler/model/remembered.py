@@ -116,6 +116,7 @@ class MemoryPoint:
     bytes: int
     at: Brief
     running: int = 0
+    replayed: bool = False  # whether its runs had come back by replays
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ class Footprint:
     activities: ActivityFit = ActivityFit()
     fullest_bytes: Level = Level()
     growth_bytes_per_second: float = 0.0
+    replayed_at: Brief | None = None  # when runs last came back by replays in numbers
+    replay_factor: float | None = None  # how many times as much those took as runs that had grown; None if never seen
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from scaler.model.remembered import Change
 from scaler.rules.situation import Situation
 from scaler.rules.trial import unsettled
 from scaler.size.activity_memory import RunningActivities
-from scaler.size.cache_bounds import TRUSTED_GROWTH
+from scaler.size.cache_bounds import TRUSTED_GROWTH, replayable
 
 RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
 FULL_FRACTION = 0.8
@@ -110,7 +110,8 @@ def _emergency(situation: Situation, found: tuple[Reason, ...]) -> CacheChoice:
         return CacheChoice(cache=current, bound=Constraint.CACHE_MIN, emergency=True, reasons=(*found, *why))
     safe = need.safe_cache if need.safe_cache is not None else current
     lowest = floor if current > floor and safe >= floor else CACHE_FLOOR
-    cut = max(lowest, min(safe, int(current * EMERGENCY_CUT), _half_of_given(situation, current)))
+    cut = min(safe, int(current * EMERGENCY_CUT), _half_of_given(situation, current), _replayable(situation))
+    cut = max(lowest, cut)
     return CacheChoice(cache=cut, bound=Constraint.MEMORY, emergency=True, reasons=(*found, Reason.CACHE_CUT))
 
 
@@ -121,6 +122,12 @@ def _no_cut(situation: Situation, current: int | None) -> tuple[Reason, ...]:
     if current is None or current <= CACHE_FLOOR:
         return (Reason.AT_CACHE_FLOOR,)
     return (Reason.ACTIVITIES_FILL_MEMORY,) if _activities_fill_memory(situation, current) else ()
+
+
+def _replayable(situation: Situation) -> int:
+    """The largest cache that all workers hold once they are replaced and their runs are replayed."""
+    most = RunningActivities.of(situation.estimate).most_on_one(max(situation.current.workers, 1))
+    return replayable(situation.estimate.memory, situation.fleet, most)
 
 
 def _activities_fill_memory(situation: Situation, cache: int | None) -> bool:
@@ -175,7 +182,7 @@ def _wanted(situation: Situation, current: int) -> int:
         # Where memory does not hold the declared minimum, what is needed lies below it: a cut must not raise.
         # What nobody ever held is extrapolation: a cut that stops short of it would not be the last.
         held = math.ceil(TRUSTED_GROWTH * situation.estimate.memory.most_held)
-        cut = min(int(SLACK * need.safe_cache), need.size.cache, max(held, CACHE_FLOOR))
+        cut = min(int(SLACK * need.safe_cache), need.size.cache, max(held, CACHE_FLOOR), _replayable(situation))
         return max(cut, min(situation.fleet.cache.min, need.size.cache))
     if need.size.cache >= RAISE_FACTOR * current and _is_full(situation, current):
         return need.size.cache

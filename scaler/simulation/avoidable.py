@@ -48,11 +48,12 @@ def avoidability(scenario: Scenario, load: Load) -> Avoidability:
     share = turns / workers
     largest = float(np.percentile(load.state_bytes, 99)) if len(load) else 0.0
     activities = scenario.platform.slots.activity * scenario.workload.activity.memory
+    replayed = scenario.workload.state.replayed_factor  # every run may have come back
     return Avoidability(
         reaction_seconds=reaction,
-        growth_bytes=(share + UNEVENNESS * np.sqrt(share)) * mean_bytes,
+        growth_bytes=replayed * (share + UNEVENNESS * np.sqrt(share)) * mean_bytes,
         headroom_bytes=headroom * memory.limit,
-        smallest_bytes=memory.base + (CACHE_FLOOR + memory.uncollected) * largest + activities,
+        smallest_bytes=memory.base + (CACHE_FLOOR + memory.uncollected) * replayed * largest + activities,
         usable_bytes=(1 - headroom) * memory.limit,
     )
 

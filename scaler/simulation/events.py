@@ -219,7 +219,7 @@ class EventWorld(World[EventWorker]):
         session, sticky = self._session[turn], bool(self._routed_sticky[turn])
         waited = self.now - self._scheduled[turn]
         self.tally.workflow.add(self._scheduled[turn], waited)
-        cached = worker.load(session, self._state_bytes[turn])
+        cached = worker.load(session, self._state_bytes[turn], has_history=self._history_events(turn) > 0)
         replay = 0.0 if cached and sticky else self._replay_seconds(turn)
         if sticky:
             worker.hits += cached

@@ -147,6 +147,9 @@ class RunState(_Declared):
     bytes: Annotated[ByteCount, NotNegative] = 2**20
     per_turn: Annotated[ByteCount, NotNegative] = 16 * 2**10
     per_hour: Annotated[ByteCount, NotNegative] = Field(0, description="Growth with the age of the run.")
+    replayed_factor: Annotated[float, Bound(ge=1, le=100)] = Field(
+        1.0, description="By how much a run that came back by a replay is larger than one that grew in its cache."
+    )
     scv: Annotated[float, Bound(ge=0, le=100)] = Field(0.1, description="Between runs.")
     drift_per_hour: float = Field(0.0, description="Growth of all of it with the time of day: 0.4 is 40 % an hour.")
     step: Step | None = Field(None, description="A deploy after which every run that is touched takes `factor` times.")
@@ -170,6 +173,9 @@ class Footprint(_Declared):
     base: Annotated[ByteCount, NotNegative] = 150 * 2**20
     uncollected: Annotated[int, NotNegative] = Field(
         30, description="Evicted runs alive until the garbage collector comes (Python: 30 with hygiene, else all)."
+    )
+    collects: bool = Field(
+        True, description="Whether evicted runs are ever freed; a Python worker without hygiene keeps them all."
     )
     retained: Annotated[float, Share] = Field(
         0.05, description="Part of what is freed that the allocator keeps (Python: this with hygiene, half without)."

@@ -329,7 +329,7 @@ class SteppedWorld(World[SteppedWorker]):
 
     def _start_workflow_task(self, worker: SteppedWorker, turn: int, *, sticky: bool) -> None:
         session, waited = self._session[turn], self.now - self._scheduled[turn]
-        cached = worker.load(session, self._state_bytes[turn])
+        cached = worker.load(session, self._state_bytes[turn], has_history=self._history_events(turn) > 0)
         replay = 0.0 if cached and sticky else self._replay_seconds(turn)
         if sticky:
             worker.hits += cached

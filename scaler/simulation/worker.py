@@ -17,6 +17,7 @@ class Build:
     """What every worker of a world is made of."""
 
     memory: Footprint
+    replayed_factor: float  # by which a run that came back by a replay is larger than one that grew
     activity_bytes: int
     activity_cpu_seconds: float
     task_cpu_seconds: float  # of a workflow task without a replay
@@ -29,6 +30,7 @@ class Build:
         """As the scenario declares it."""
         return cls(
             memory=platform.memory,
+            replayed_factor=workload.state.replayed_factor,
             activity_bytes=workload.activity.memory,
             activity_cpu_seconds=workload.activity.cpu.total_seconds(),
             task_cpu_seconds=workload.workflow_task_cpu.total_seconds(),
@@ -80,6 +82,7 @@ class Worker:
         "polls_workflows",
         "ready_at",
         "replay_seconds",
+        "replayed",
         "replays",
         "restarts",
         "runs",
@@ -110,6 +113,7 @@ class Worker:
         self.restarts = 0
         self.crashes = 0  # in a row
         self.runs: dict[int, float] = {}  # bytes by session, the longest unused first
+        self.replayed: set[int] = set()  # sessions whose runs came back by a replay
         self.garbage: deque[float] = deque()
         self.base_bytes = float(build.memory.base)
         self.cached_bytes = 0.0
@@ -136,9 +140,16 @@ class Worker:
         self.cache = cache
         self.concurrency = max(1, min(self.build.workflow_slots, cache - POLLERS_HELD))
 
-    def load(self, session: int, size_bytes: float) -> bool:
-        """Use a run, which then takes so many bytes; whether it was in the cache."""
+    def load(self, session: int, size_bytes: float, *, has_history: bool = False) -> bool:
+        """Use a run, which then takes so many bytes; whether it was in the cache.
+
+        One that was not, and has a history, is built by a replay, and as large as such a run is until it is dropped.
+        """
         before = self.runs.pop(session, None)
+        if before is None and has_history and self.build.replayed_factor > 1:
+            self.replayed.add(session)
+        if self.replayed and session in self.replayed:
+            size_bytes *= self.build.replayed_factor
         self.runs[session] = size_bytes
         self.cached_bytes += size_bytes
         if before is not None:
@@ -158,8 +169,11 @@ class Worker:
         if size_bytes is None:
             return
         self.cached_bytes -= size_bytes
-        self.garbage.append(size_bytes)
+        self.replayed.discard(session)
         self.garbage_bytes += size_bytes
+        if not self.build.memory.collects:
+            return
+        self.garbage.append(size_bytes)
         if len(self.garbage) > self.build.memory.uncollected:
             self.garbage_bytes -= self.garbage.popleft()
 

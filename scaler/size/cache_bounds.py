@@ -10,6 +10,8 @@ from scaler.model.estimate import MemoryUse
 TRUSTED_GROWTH = 2.0
 """A cache may grow to so many times what was ever seen full; beyond, memory is extrapolation."""
 
+NO_BOUND = 10**9
+
 FIRST_CACHE = 100
 """The size that a fleet starts with where nothing is known: small enough to be watched growing."""
 
@@ -38,6 +40,8 @@ def cache_bounds(memory: MemoryUse, fleet: Fleet, current: int | None, slots: in
     fits = memory.largest_cache(usable) if usable is not None else None
     if usable is not None:
         above.append((memory.largest_cache(usable, slots), Constraint.MEMORY))
+        if current is not None:
+            above.append((_raisable(memory, fleet, current, slots), Constraint.MEMORY))
     highest, bound = min(above, key=lambda each: each[0])
     lowest = fleet.cache.min
     if highest >= lowest:
@@ -47,6 +51,32 @@ def cache_bounds(memory: MemoryUse, fleet: Fleet, current: int | None, slots: in
     # Memory outranks the declared minimum, and the hard floor outranks memory.
     safe = max(CACHE_FLOOR, fits)
     return CacheBounds(lowest=safe, highest=safe, bound=Constraint.MEMORY, too_small=fits < CACHE_FLOOR, fits=fits)
+
+
+def replayable(memory: MemoryUse, fleet: Fleet, activities: float) -> int:
+    """The largest cache that workers hold after a rollout, when all runs come back by replays.
+
+    What was seen of those has to leave the head-room; what is assumed before may take it.
+    """
+    heavier, limit = memory.after_replay, memory.limit_bytes or 0
+    if heavier is None:
+        return NO_BOUND
+    bound = limit * (1 - fleet.memory.headroom) if memory.replay_seen else float(limit)
+    return max(heavier.largest_cache(bound, activities), CACHE_FLOOR)
+
+
+def _raisable(memory: MemoryUse, fleet: Fleet, current: int, slots: int) -> int:
+    """The largest cache that a rollout may raise to.
+
+    Until replayed runs were seen, a rollout may only bring back what is held now: that has to fit by what is assumed,
+    and the first workers that are replaced show what is true. An assumption about the larger cache would forbid every
+    raise, and never be looked up.
+    """
+    heavier = memory.after_replay
+    if memory.replay_seen or heavier is None:
+        return max(replayable(memory, fleet, slots), current)
+    held = min(current, memory.most_held)
+    return NO_BOUND if heavier.predicted_bytes(held, slots) <= (memory.limit_bytes or 0) else current
 
 
 def usable_bytes(memory: MemoryUse, fleet: Fleet) -> float | None:

@@ -96,3 +96,25 @@ def test_an_end_that_was_foretold_is_void_once_something_changed() -> None:
 
     assert cpu.changes != foretold
     assert cpu.next_end() == pytest.approx(1.5)
+
+
+def test_a_run_that_came_back_by_a_replay_is_heavier_until_it_is_dropped() -> None:
+    workload = Workload.model_validate({"state": {"replayed_factor": 2.8}})
+    one = Worker(Build.of(Platform(), workload), 1, 10)
+    one.load(1, 100.0, has_history=True)
+    one.load(1, 110.0)
+    one.load(2, 100.0)
+
+    assert one.cached_bytes == pytest.approx(408.0)
+    one.evict(1)
+    one.load(1, 100.0)
+    assert one.cached_bytes == pytest.approx(200.0)
+
+
+def test_a_worker_that_collects_nothing_keeps_every_run_that_it_evicts() -> None:
+    one = worker(10, collects=False)
+    for run in range(100):
+        one.load(run, MIB)
+
+    assert len(one.runs) == 10
+    assert one.memory_bytes() == (100 + 100) * MIB
