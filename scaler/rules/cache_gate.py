@@ -58,7 +58,8 @@ def chosen_cache(situation: Situation) -> CacheChoice:
 
 def _unforced(situation: Situation, current: int) -> CacheChoice:
     """A better size, if nothing speaks against a change now."""
-    bound, wanted = situation.need.cache_bound, _wanted(situation, current)
+    wanted = _wanted(situation, current)
+    bound = _bound(situation, wanted)
     blocked = _blocked(situation, wanted, current) if wanted != current else bound
     if blocked is not None:
         return CacheChoice(cache=current, bound=blocked)
@@ -67,6 +68,18 @@ def _unforced(situation: Situation, current: int) -> CacheChoice:
     reason = Reason.CACHE_CUT if cut else Reason.CACHE_RAISED
     voluntary = not _overridden(situation) and not _runs_over(situation, wanted, current)
     return CacheChoice(cache=wanted, bound=bound, change=change if voluntary else None, reasons=(reason,))
+
+
+def _bound(situation: Situation, wanted: int) -> Constraint:
+    """What a size is as it is for: an operator's word, or what kept it from being followed to the letter."""
+    override, need = situation.memory.operator.override, situation.need
+    if override is None or override.cache is None:
+        return need.cache_bound
+    if wanted == override.cache:
+        return Constraint.OVERRIDE
+    if wanted < override.cache:
+        return Constraint.MEMORY if wanted == need.safe_cache else Constraint.CACHE_MAX
+    return Constraint.CACHE_MIN
 
 
 def _runs_over(situation: Situation, wanted: int, current: int) -> bool:

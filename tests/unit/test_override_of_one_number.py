@@ -2,10 +2,12 @@
 
 from datetime import timedelta
 
-from scaler.model.decision import Reason
+import pytest
+
+from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Operator, Override
 from tests.support.lives import calm, passed
-from tests.support.strategies import NOW
+from tests.support.strategies import NOW, declared
 
 CACHE_ONLY = Operator(override=Override(reason="a look", until=NOW + timedelta(hours=9), cache=60))
 WORKERS_ONLY = Operator(override=Override(reason="a look", until=NOW + timedelta(hours=9), workers=2))
@@ -52,3 +54,20 @@ def test_an_override_above_the_need_is_no_scale_out_for_a_load() -> None:
 
     assert step.wanted.workers == 9
     assert Reason.SCALE_OUT_ACTIVITY not in step.decision.reasons
+
+
+@pytest.mark.parametrize(
+    ("asked", "cache", "bound"),
+    [(40, 40, Constraint.OVERRIDE), (3, 10, Constraint.CACHE_MIN), (90, 80, Constraint.CACHE_MAX)],
+)
+def test_an_overridden_cache_says_what_it_is_for(asked: int, cache: int, bound: Constraint) -> None:
+    life = calm(4)
+    life.fleet = declared(workers={"min": 1, "max": 30}, cache={"max": 80})
+    passed(life, 12, 4.0)
+    operator = Operator(override=Override(reason="a look", until=NOW + timedelta(hours=9), cache=asked))
+
+    step = passed(life, 1, 4.0, operator=operator)
+
+    assert step.wanted.cache == cache
+    assert step.decision.cache_bound is bound
+    assert passed(life, 1, 4.0, operator=operator).decision.cache_bound is bound
