@@ -60,7 +60,7 @@ class Recollection:
         words = {name: said for name, said in self.words.items() if said[-1].at > oldest}
         for worker in sighting.joined.workers:
             if (word := _word(worker, sighting.now)) is not None:
-                before = words.get(worker.name, ())
+                before = tuple(said for said in words.get(worker.name, ()) if said.at > oldest)
                 kept = before[:-1] if before and before[-1].restarts == word.restarts else before
                 words[worker.name] = (*kept, word)
         memory = self.memory.after(sighting.joined.workers, sighting.now)
