@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from temporalio import activity
 from temporalio.client import Client
@@ -20,15 +21,23 @@ from scaler.model.common import Claims
 FIXED_FOR_LIFE = ("name", "target", "temporal")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What a controller serves: the fleets of one task queue, and the local targets of one host."""
+
+    task_queue: str  # and the prefix of the fleets' workflow ids
+    host: str = field(default_factory=socket.gethostname)
+
+
 class TargetChecker:
     """Decides whether a fleet may run, with every reason why not."""
 
     def __init__(
-        self, client: Client, targets: Mapping[TargetKind, Target], id_prefix: str, signals: Source | None = None
+        self, client: Client, targets: Mapping[TargetKind, Target], serving: Serving, signals: Source | None = None
     ) -> None:
-        self._neighbours = Neighbours(RunningFleets(client, id_prefix))
+        self._neighbours = Neighbours(RunningFleets(client, serving.task_queue))
         self._targets = targets
-        self._id_prefix = id_prefix
+        self._id_prefix, self._host = serving.task_queue, serving.host
         self._signals = signals
 
     @activity.defn(name=CHECK_TARGET)
@@ -38,7 +47,7 @@ class TargetChecker:
             fleet = read_fleet(request.submission.value())
         except Refused as refused:
             return Verdict(problems=refused.problems)
-        host = fleet.target.host or socket.gethostname() if fleet.target.kind is TargetKind.LOCAL else None
+        host = fleet.target.host or self._host if fleet.target.kind is TargetKind.LOCAL else None
         place = self._signals.place(fleet) if self._signals is not None else ""
         claims = Claims(target=fleet.target.identity(host), place=place)
         problems = [*self._identity(fleet, request), *await self._against_the_outside(fleet, claims)]

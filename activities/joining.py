@@ -48,7 +48,8 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime, queues: Co
     own: list[Heartbeat] = []
     for worker in look.workers:
         processes = (None,) if look.own_hosts else worker.processes
-        beats_of_it = [beat for each in processes for beat in by_place.pop((worker.host_name, each), [])]
+        places = [(host, each) for host in worker.hosts for each in processes]
+        beats_of_it = [beat for place in places for beat in by_place.pop(place, [])]
         own += beats_of_it
         present = [beat for beat in beats_of_it if _of_present_process(worker.seen, beat, now)]
         rows.append(_row(worker, present, now, queues))

@@ -57,7 +57,11 @@ class Recollection:
         own |= dict.fromkeys(_own_places(sighting), sighting.now)
         signs = {identity: at for identity, at in self.first_signs.items() if identity in sighting.pollers}
         unknown = _unknown(sighting, own)
-        words = {name: said for name, said in self.words.items() if said[-1].at > oldest}
+        words = {
+            name: tuple(word for word in said if word.at > oldest)
+            for name, said in self.words.items()
+            if said[-1].at > oldest
+        }
         for worker in sighting.joined.workers:
             if (word := _word(worker, sighting.now)) is not None:
                 before = tuple(said for said in words.get(worker.name, ()) if said.at > oldest)
@@ -119,7 +123,7 @@ def _own_places(sighting: Sighting) -> Iterator[str]:
     yield from sighting.joined.identities
     for worker in sighting.look.workers:
         if sighting.look.own_hosts:
-            yield f"@{worker.host_name}"
+            yield from (f"@{host}" for host in worker.hosts)
         else:
             yield from _addresses(worker)
 
@@ -147,14 +151,14 @@ def _some_worker_is_silent(sighting: Sighting) -> bool:
     return any(
         by_name[worker.seen.name].heartbeat_age_seconds is None
         and worker.seen.state is WorkerState.READY
-        and places.isdisjoint((f"@{worker.host_name}", *_addresses(worker)))
+        and places.isdisjoint((*(f"@{host}" for host in worker.hosts), *_addresses(worker)))
         for worker in sighting.look.workers
     )
 
 
 def _addresses(worker: TargetWorker) -> Iterator[str]:
     for process in worker.processes:
-        yield f"{process}@{worker.host_name}"
+        yield from (f"{process}@{host}" for host in worker.hosts)
 
 
 def _places(identity: str) -> tuple[str, ...]:

@@ -27,6 +27,12 @@ class TargetWorker:
     host_name: str
     process_id: int | None = None  # of the one that was started
     process_ids: tuple[int, ...] = ()  # of all that are known beside it
+    host_names: tuple[str, ...] = ()  # of its machine since then, if that was renamed
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every name that its machine had while it ran, as far as is known."""
+        return frozenset((self.host_name, *self.host_names))
 
     @property
     def processes(self) -> frozenset[int]:

@@ -6,7 +6,7 @@ any number of controllers may serve one fleet and each may be killed at any mome
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,9 @@ from scaler.fleet import Delivery, Fleet
 from scaler.model.plan import Plan, Stamp
 from scaler.model.record import Applied, StepOutcome, TargetRecord
 from scaler.wire.units import format_size
+
+Reach = Callable[[Place, Request], Awaitable[Answer]]
+"""How a supervisor is asked. Raises `NoSupervisor` where there is no answer."""
 
 _DELIVERIES: Final = (Delivery.ENVIRONMENT, Delivery.FIXED)
 
@@ -49,6 +52,7 @@ class LocalTarget:
         groups: What the controller's configuration allows to be run, by the name that a fleet gives.
         state_directory: Where each group gets a directory of its own. One for each Temporal namespace.
         owner_lives: Asked before a group changes hands.
+        reach: How a supervisor is asked; by default one is started where none answers.
 
     """
 
@@ -57,10 +61,12 @@ class LocalTarget:
         groups: Mapping[str, LocalGroup],
         state_directory: Path,
         owner_lives: OwnerLives,
+        reach: Reach = ask_or_start,
     ) -> None:
         self._groups = groups
         self._state_directory = state_directory.absolute()
         self._owner_lives = owner_lives
+        self._reach = reach
 
     def directory(self, fleet: Fleet) -> Path:
         """Where the fleet's group keeps its state. Named by the group: two fleets that name one meet in it."""
@@ -111,7 +117,7 @@ class LocalTarget:
     async def ask(self, fleet: Fleet, request: Request) -> Answer:
         """What the group's supervisor answers."""
         try:
-            return await ask_or_start(Place(self.directory(fleet)), request)
+            return await self._reach(Place(self.directory(fleet)), request)
         except NoSupervisor as silence:
             raise TargetUnreachable(str(silence)) from silence
 

@@ -10,6 +10,8 @@ from temporalio.client import Client
 from activities.targets.contract import Target
 from activities.targets.local import LocalGroup, LocalTarget
 from activities.targets.recorder import RecorderTarget
+from activities.targets.supervisor.client import ask_or_start
+from activities.targets.supervisor.unattended import ask_or_read
 from activities.targets.supervisor.wanted import BackOff, Supervision
 from scaler.cli.announced_target import AnnouncedTarget
 from scaler.cli.configuration import Configuration, ConnectionConfiguration, LocalTargetConfiguration
@@ -29,7 +31,7 @@ async def parts_of(configuration: Configuration, connection: Connection, *, dry_
         # One that can't be reached is its own fleets' fault, and keeps no other from being served.
         clients[name] = await later_client(connection_settings(options, os.environ))
     cluster = await namespace_id(client)
-    local = _local_target(configuration, client, OwnerLiveness(client, cluster))
+    local = _local_target(configuration, client, OwnerLiveness(client, cluster), dry_run=dry_run)
     targets: Mapping[TargetKind, Target] = {TargetKind.LOCAL: local}
     if dry_run:
         targets = {kind: RecorderTarget(target) for kind, target in targets.items()}
@@ -39,6 +41,7 @@ async def parts_of(configuration: Configuration, connection: Connection, *, dry_
         targets=targets,
         signals=signal_source(clients, configuration.calls_per_second),
         cluster=cluster,
+        host=configuration.host,
     )
 
 
@@ -56,10 +59,11 @@ def named_connection(own: Connection, named: ConnectionConfiguration) -> Connect
     )
 
 
-def _local_target(configuration: Configuration, client: Client, liveness: OwnerLiveness) -> Target:
+def _local_target(configuration: Configuration, client: Client, liveness: OwnerLiveness, *, dry_run: bool) -> Target:
     groups = {name: local_group(group) for name, group in configuration.targets.local.items()}
     state_directory = configuration.state_directory / quote(client.namespace, safe="").replace(".", "%2E")
-    target = LocalTarget(groups, state_directory, liveness.lives)
+    reach = ask_or_read if dry_run else ask_or_start
+    target = LocalTarget(groups, state_directory, liveness.lives, reach)
     return AnnouncedTarget(target, target.log_directory)
 
 

@@ -3,6 +3,7 @@
 Whoever can start a workflow must not thereby be able to scale, or run, anything that is not listed here.
 """
 
+import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -70,4 +71,9 @@ class Configuration(_Configured):
     state_directory: Path = Field(
         default_factory=lambda: platformdirs.user_state_path(APPLICATION),
         description="Where local targets keep sockets, records and logs; relative to the configuration file.",
+    )
+    host: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        default_factory=socket.gethostname,
+        description="Name of this host, under which its local targets are found again; default: what it calls itself. "
+        "Say it where that changes, as a laptop's or a container's does.",
     )

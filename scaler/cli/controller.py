@@ -8,14 +8,14 @@ import logging
 import socket
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.check_target import TargetChecker
+from activities.check_target import Serving, TargetChecker
 from activities.neighbours import Neighbours
 from activities.observing import LONGEST_LOOK_SECONDS, Surroundings
 from activities.reconcile import LONGEST_STEP_SECONDS, Reconciler
@@ -62,11 +62,12 @@ class Parts:
     targets: Mapping[TargetKind, Target]
     signals: SignalSource
     cluster: str = ""  # the id of the namespace, which no other server's has
+    host: str = field(default_factory=socket.gethostname)
 
     @property
     def host_queue(self) -> str:
         """Where ticks of targets that live on this host are served."""
-        return f"{self.task_queue}@{socket.gethostname()}"
+        return f"{self.task_queue}@{self.host}"
 
 
 async def serve(parts: Parts, until: asyncio.Event) -> None:
@@ -74,7 +75,8 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
     neighbours = Neighbours(RunningFleets(parts.client, parts.task_queue))
     around = Surroundings(cluster=parts.cluster, neighbours=neighbours, most_watches=MOST_WATCHES)
     reconciler = Reconciler(parts.targets, parts.signals, parts.signals.clock, around)
-    checker = TargetChecker(parts.client, parts.targets, parts.task_queue, parts.signals)
+    serving = Serving(task_queue=parts.task_queue, host=parts.host)
+    checker = TargetChecker(parts.client, parts.targets, serving, parts.signals)
     loops = Worker(
         parts.client,
         task_queue=parts.task_queue,

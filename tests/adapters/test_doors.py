@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities.check_target import TargetChecker
+from activities.check_target import Serving, TargetChecker
 from activities.requests import CheckTarget, Verdict
 from activities.sources.gate import Gate
 from activities.sources.heartbeats import HeartbeatSource, WorkerQueue
@@ -42,7 +42,8 @@ def declared(name: str, **changes: Any) -> dict[str, Any]:
 def checked(temporal_client: Client) -> Callable[..., Any]:
     """What becomes of a submitted fleet."""
     signals = SignalSource({None: ConnectionSignals(temporal_client, Gate(CountedBudget()))})
-    checker = TargetChecker(temporal_client, {TargetKind.LOCAL: PaperTarget()}, "worker-scaler", signals)
+    serving = Serving(task_queue="worker-scaler")
+    checker = TargetChecker(temporal_client, {TargetKind.LOCAL: PaperTarget()}, serving, signals)
 
     async def check(name: str, **changes: Any) -> Verdict:
         submission = Submission(payloads=1, json=json.dumps(declared(name, **changes)))

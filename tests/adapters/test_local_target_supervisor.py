@@ -249,8 +249,10 @@ class TestProcessIds:
         launch = Launch(command=("echo", "ran"), directory="/", environment={"PATH": os.environ["PATH"]}, log=log)
         session = WorkerSession.begin(launch, ready)
         assert not session.ended()
-        session.abandon()
-        assert session.ended()
+        assert session._child is not None
+        assert session._child.stdin is not None
+        session._child.stdin.close()
+        await come_true(session.ended)
         assert log.read_text() == ""
 
 

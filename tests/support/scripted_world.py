@@ -13,7 +13,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.check_target import TargetChecker
+from activities.check_target import Serving, TargetChecker
 from activities.joining import totals
 from activities.requests import RECONCILE, Reconcile
 from activities.rows import rows_kept
@@ -119,7 +119,7 @@ def _queues(request: Reconcile, scene: Scene, now: datetime) -> tuple[QueueSeen,
 @asynccontextmanager
 async def world_of(client: Client, world: ScriptedWorld, *workflows: type[Any]) -> AsyncIterator[None]:
     """A controller of that world while the body runs; its fleets name a Kubernetes target, which any host serves."""
-    checker = TargetChecker(client, {TargetKind.KUBERNETES: world.paper}, TASK_QUEUE)
+    checker = TargetChecker(client, {TargetKind.KUBERNETES: world.paper}, Serving(task_queue=TASK_QUEUE))
     async with Worker(
         client,
         task_queue=TASK_QUEUE,

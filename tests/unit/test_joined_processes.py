@@ -77,3 +77,12 @@ def test_a_process_that_tells_of_other_queues_only_is_silent() -> None:
     [row] = joined.workers
     assert row.heartbeat_age_seconds is None
     assert joined.others == ()
+
+
+def test_a_machine_that_was_renamed_is_known_by_both_names() -> None:
+    """A laptop is called something else at home; what its workers say depends on when they asked."""
+    renamed = replace(LOOK, workers=(replace(FORKED, host_name="office", host_names=("home",)),))
+    beats = [replace(beat(11, used=1), host_name="office"), replace(beat(12, used=1), host_name="home")]
+    joined = join(renamed, [*beats, replace(beat(12, used=1), host_name="elsewhere")], NOW, {"orders"})
+    assert joined.workers[0].activity_slots_used == 2
+    assert [other.host_name for other in joined.others] == ["elsewhere"]

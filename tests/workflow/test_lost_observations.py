@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from activities.check_target import TargetChecker
+from activities.check_target import Serving, TargetChecker
 from activities.reconcile import Reconciler
 from activities.requests import RECONCILE, Reconcile
 from scaler.cli.controller import Parts
@@ -62,7 +62,7 @@ async def faulty(client: Client, paper: PaperTarget) -> AsyncIterator[FaultyReco
     """Serves the fleets of this module."""
     parts = parts_of(client, {TargetKind.KUBERNETES: paper})
     reconciler = FaultyReconciler(parts)
-    checker = TargetChecker(client, parts.targets, TASK_QUEUE)
+    checker = TargetChecker(client, parts.targets, Serving(task_queue=TASK_QUEUE, host=parts.host))
     activities: list[Any] = [reconciler.reconcile, checker.check_target]
     async with Worker(client, task_queue=TASK_QUEUE, workflows=[ScaleFleet], activities=activities):
         yield reconciler

@@ -19,9 +19,15 @@ from activities.targets.supervisor import logs
 from activities.targets.supervisor.client import address
 from activities.targets.supervisor.group import Group
 from activities.targets.supervisor.protocol import ANSWERS, REQUESTS, Answer, Operation, Outcome, Place, Request
+from activities.targets.supervisor.state import keep_reserve
 
 POLL_SECONDS: Final = 0.1
 TIDY_SECONDS: Final = 1.0
+QUIET_SECONDS: Final = 60.0
+EXCHANGE_SECONDS: Final = 10.0
+REQUEST_BYTES: Final = 4 * 2**20
+"""Far more than a definition with its environment has."""
+
 LINGER_SECONDS: Final = 2.0
 """How long one without workers and owner waits for a first or a last request."""
 
@@ -38,6 +44,7 @@ class Supervisor:
         self._shut_down = False  # asked to end; the answer goes first
         self._asked_at = time.monotonic()
         self._tidied_at = time.monotonic()
+        self._quiet_until = 0.0  # until then a poll that fails says nothing
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until asked to end, or until there is nothing left to supervise."""
@@ -70,16 +77,19 @@ class Supervisor:
             if now - self._tidied_at >= TIDY_SECONDS:
                 self._tidied_at = now
                 logs.tidy(self._place.logs, {entry.name for entry in self._group.state.workers})
+                keep_reserve(self._place.state)
         except Exception:  # of one poll: workers must not lose their supervisor for it
-            _logger.exception("a poll failed; the next one tries again")
+            if now >= self._quiet_until:  # ten polls a second would fill the log, and a disk with it
+                self._quiet_until = now + QUIET_SECONDS
+                _logger.exception("a poll failed; the next one tries again")
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            answer = self._answer(await reader.read())
-            writer.write(ANSWERS.dump_json(answer))
-            await writer.drain()
-        except OSError as error:
-            _logger.info("nobody took the answer: %s", error)
+            async with asyncio.timeout(EXCHANGE_SECONDS):
+                writer.write(ANSWERS.dump_json(self._answer(await _asked(reader))))
+                await writer.drain()
+        except (OSError, TimeoutError) as error:
+            _logger.info("nobody took the answer: %r", error)
         finally:
             writer.close()
             if self._shut_down:
@@ -90,9 +100,7 @@ class Supervisor:
         try:
             outcome, detail = self._take(REQUESTS.validate_json(asked))
         except ValidationError as error:
-            outcome, detail = Outcome.REFUSED, f"the request can't be read: {error}"
-        except OSError as error:
-            outcome, detail = Outcome.REFUSED, f"the supervisor can't write its state: {error}"
+            outcome, detail = Outcome.REFUSED, f"the request can't be read: {_mistake(error)}"
         self._poll(time.monotonic())
         sight = self._group.sight(time.monotonic())
         return Answer(
@@ -121,3 +129,17 @@ class Supervisor:
             case _:
                 refusal = "this supervisor knows no such operation, or it came without what it needs"
         return (Outcome.DONE, None) if refusal is None else (Outcome.REFUSED, refusal)
+
+
+async def _asked(reader: asyncio.StreamReader) -> bytes:
+    """What was asked; no more of it than can be a request, the rest makes it none."""
+    try:
+        return await reader.readexactly(REQUEST_BYTES)
+    except asyncio.IncompleteReadError as whole:
+        return whole.partial
+
+
+def _mistake(error: ValidationError) -> str:
+    """Where it is and what is wrong, without what was found: a request holds the workers' environment."""
+    [first, *_] = error.errors(include_input=False, include_url=False, include_context=False)
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")

@@ -1,7 +1,8 @@
 """The group of workers that a supervisor keeps as it was told to: whole steps against a record, and a steady watch.
 
 Everything is written down before it is done, so that a supervisor that is killed at any moment has a successor
-that goes on: what was written is done or found done, and what was not written was not begun.
+that goes on: what was written is done or found done, and what was not written was not begun. Where nothing can be
+written, on a full disk, it goes on all the same, and a successor ends what it does not know.
 """
 
 import logging
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from activities.targets.supervisor import levels
 from activities.targets.supervisor.launch import Launched, launch
 from activities.targets.supervisor.protocol import Outcome, Place, Step
-from activities.targets.supervisor.session import Sessions, boot_id
+from activities.targets.supervisor.session import Sessions, boot_id, kill, marked, session_of
 from activities.targets.supervisor.sight import Sight
 from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry, load, save
 from activities.targets.supervisor.worker import Worker, found_again
@@ -22,17 +23,32 @@ _logger = logging.getLogger(__name__)
 
 
 class Group:
-    """The workers of one place. Its methods don't wait, and raise OSError if the state can't be written."""
+    """The workers of one place. Its methods don't wait."""
 
     def __init__(self, place: Place, now: Moment) -> None:
         self._place = place
         self.state = load(place.state)
+        self._unwritten = False  # the newest state is in memory alone
         self._commit(levels.after_boot(self.state, boot_id(), datetime.now(UTC), now))
         self._workers: dict[int, Worker] = {}
         for entry in self.state.workers:
             if (worker := found_again(entry, place.ready(entry.name))) is not None:
                 self._workers[entry.number] = worker
                 _logger.info("%s is looked for as process %d", entry.name, worker.pid)
+        self._end_unwritten()
+
+    def _end_unwritten(self) -> None:
+        """End workers that an earlier supervisor started while its disk was full: nobody could take them over."""
+        known = {worker.pid for worker in self._workers.values()}
+        serving = {entry.name for entry in self.state.workers if self._serves(entry.number)}
+        for process, name in marked(self._place.ready("w").parent):
+            if session_of(process) not in known and name not in serving:
+                _logger.warning("process %d is %s, but was never written down: it is ended", process.pid, name)
+                kill((process,))
+
+    def _serves(self, number: int) -> bool:
+        worker = self._workers.get(number)
+        return worker is not None and not worker.has_ended()
 
     def sight(self, now: Moment) -> Sight:
         """The group as it is now."""
@@ -48,7 +64,7 @@ class Group:
             after = replace(after, record=step.record, revision=found.revision + 1)
         if step.wanted is not None:
             after = levels.levelled(replace(after, wanted=step.wanted), step, now)
-        self._commit(after)
+        self._keep(after)
         if after.wanted is not None and after.wanted != found.wanted:
             wanted = after.wanted
             _logger.info("%d workers are wanted, surge %d, cache %s", wanted.workers, wanted.surge, wanted.cache)
@@ -61,9 +77,11 @@ class Group:
         if workers < 0:
             return f"the number of workers must be at least 0, found {workers}"
         _logger.info("somebody else's hand wants %d workers", workers)
-        wanted = replace(self.state.wanted, workers=workers)
+        # Whoever wants none wants no borrowed one either: this is how a person ends a group.
+        surge = self.state.wanted.surge if workers else 0
+        wanted = replace(self.state.wanted, workers=workers, surge=surge)
         after = replace(self.state, wanted=wanted, revision=self.state.revision + 1)
-        self._commit(levels.levelled(after, Step(revision=after.revision), now))
+        self._keep(levels.levelled(after, Step(revision=after.revision), now))
         return None
 
     def poll(self, now: Moment) -> None:
@@ -80,7 +98,7 @@ class Group:
                 after = levels.after_end(after, watched, ends[-1], now)
             elif watched != entry:
                 after = after.with_worker(watched)
-        self._commit(self._heard(after))
+        self._keep(self._heard(after))
         self._forget(ends)
         self._start_due(now)
 
@@ -114,24 +132,34 @@ class Group:
                 _logger.warning("%s can't be started: %s", entry.name, error)
                 tried = replace(entry, cache=wanted.cache, started_at=now, starts=entry.starts + 1)
                 after = levels.after_end(after, tried, _never_ran(tried), now)
-        self._write_down(after, launched)
+        self._keep(after)
         for one in launched:
             self._workers[one.entry.number] = one.worker
             one.worker.go()
             _logger.info("%s", _begun(one))
 
-    def _write_down(self, after: SupervisorState, launched: list[Launched]) -> None:
+    def _keep(self, after: SupervisorState) -> None:
+        """Go on with what happened, also where it can't be written down: workers end and start on a full disk too.
+
+        A successor would find the state before: it looks for the processes itself, and ends those that nobody wrote
+        down.
+        """
         try:
             self._commit(after)
-        except OSError:
-            for one in launched:
-                one.worker.abandon()
-            raise
+        except OSError as error:
+            self.state = after
+            if not self._unwritten:
+                _logger.warning("the state can't be written: %s; it is kept in memory", error.strerror)
+            self._unwritten = True
 
     def _commit(self, after: SupervisorState) -> None:
-        if after != self.state:
-            save(self._place.state, after)
-            self.state = after
+        if after == self.state and not self._unwritten:
+            return
+        save(self._place.state, after)
+        self.state = after
+        if self._unwritten:
+            _logger.info("the state is written again")
+        self._unwritten = False
 
 
 def _begun(one: Launched) -> str:

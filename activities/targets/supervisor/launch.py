@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 from dataclasses import dataclass, replace
 
 from activities.targets.supervisor.cgroup import MemoryCgroup
@@ -45,6 +46,7 @@ def launch(place: Place, wanted: Wanted, entry: WorkerEntry, now: Moment) -> Lau
         memory_limit_bytes=limit,
         process=session.identity,
         cgroup=str(cgroup.path) if cgroup is not None else None,
+        host_name=socket.gethostname(),
         started_at=now,
         starts=entry.starts + 1,
     )

@@ -4,6 +4,8 @@ Both read tolerantly, so that either may be the older one: unknown keys are igno
 an operation that the supervisor does not know is refused in words.
 """
 
+import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +129,20 @@ class Place:
 
     def make(self) -> None:
         """Make the directories, closed to other users."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.directory.chmod(0o700)
-        self.logs.mkdir(exist_ok=True)
-        self.ready("w").parent.mkdir(exist_ok=True)
+        self.directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (self.directory, self.logs, self.ready("w").parent):
+            _own(directory)
+
+
+def _own(directory: Path) -> None:
+    """Make a directory that only this user may enter; PermissionError where it leads elsewhere or is another's.
+
+    Whoever can put a link there, or owns it, decides what runs: `state.json` holds a command.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise PermissionError(f"{directory} must be a directory, and no link to one; remove it")
+    if found.st_uid != os.geteuid():
+        raise PermissionError(f"{directory} belongs to user {found.st_uid}, not to {os.geteuid()} who would use it")
+    directory.chmod(0o700)

@@ -15,6 +15,8 @@ from typing import Final
 
 import psutil
 
+from activities.targets.supervisor.logs import open_private
+
 READY_VARIABLE: Final = "TEMPORAL_SCALER_READY_FILE"
 
 _GATE: Final = 'read -r go && exec "$@" </dev/null'
@@ -97,7 +99,7 @@ class WorkerSession:
         It is to be written down before `go`, so that no worker ever runs that a later supervisor would not find.
         """
         ready.unlink(missing_ok=True)
-        with launch.log.open("ab") as log:
+        with open_private(launch.log) as log:
             child = subprocess.Popen(
                 ["/bin/sh", "-c", _GATE, *launch.command[:1], *launch.command],
                 cwd=launch.directory,
@@ -122,12 +124,6 @@ class WorkerSession:
         if self._child is not None and self._child.stdin is not None:
             with suppress(BrokenPipeError), self._child.stdin as gate:
                 gate.write(b"go\n")
-
-    def abandon(self) -> None:
-        """End the process before it became the worker."""
-        if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.close()
-            self._child.wait()
 
     def forget(self) -> None:
         """Remove what it left on disk beside its log."""
@@ -157,10 +153,7 @@ class WorkerSession:
         return [process for process in members if process in self._known or self._marked(process)]
 
     def _marked(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get(READY_VARIABLE) == str(self._ready)
-        except (psutil.Error, OSError):
-            return False
+        return _mark(process) == str(self._ready)
 
 
 def living(pids: Iterable[int]) -> Iterator[psutil.Process]:
@@ -170,6 +163,29 @@ def living(pids: Iterable[int]) -> Iterator[psutil.Process]:
             process = psutil.Process(pid)
             if process.status() != psutil.STATUS_ZOMBIE:
                 yield process
+
+
+def marked(folder: Path) -> Iterator[tuple[psutil.Process, str]]:
+    """All processes that were started as workers of one place, and which: they keep their ready files there."""
+    for process in living(psutil.pids()):
+        mark = _mark(process)
+        if mark is not None and Path(mark).parent == folder:
+            yield process, Path(mark).name
+
+
+def session_of(process: psutil.Process) -> int | None:
+    """The number of its session; None if it has ended."""
+    try:
+        return os.getsid(process.pid)
+    except OSError:
+        return None
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(READY_VARIABLE)
+    except (psutil.Error, OSError):
+        return None
 
 
 def terminate(processes: Iterable[psutil.Process]) -> None:

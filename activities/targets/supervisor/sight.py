@@ -68,7 +68,8 @@ class Sight:
         )
         return TargetWorker(
             seen=seen,
-            host_name=socket.gethostname(),
+            host_name=entry.host_name or socket.gethostname(),
+            host_names=(socket.gethostname(),),
             process_id=entry.process.pid if entry.process is not None else None,
             process_ids=worker.process_ids if worker is not None else (),
         )

@@ -3,7 +3,9 @@
 The record and what is wanted stand in one file, so that neither is ever seen without the other.
 """
 
+import errno
 import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -20,6 +22,7 @@ Moment = float
 """Seconds of the system's monotonic clock, which all processes share until the next boot; never set by hand."""
 
 EXITS_KEPT: Final = 50
+RESERVE_BYTES: Final = 2**20
 
 
 class StateUnreadable(Exception):  # noqa: N818 (it names what happened)
@@ -36,6 +39,7 @@ class WorkerEntry:
     memory_limit_bytes: int | None = None
     process: ProcessIdentity | None = None
     cgroup: str | None = None
+    host_name: str = ""  # of this machine when its newest process was started: what that tells of itself
     started_at: Moment | None = None  # its newest process
     start_at: Moment = 0.0
     starts: int = 0
@@ -114,14 +118,44 @@ def save(path: Path, state: SupervisorState) -> None:
 
     Nobody else may read it: it holds the environment of the workers.
     """
-    draft = path.with_suffix(".draft")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(_STATES.dump_json(state, indent=1))
-        file.flush()
-        os.fsync(file.fileno())
+    draft, text = path.with_suffix(".draft"), _STATES.dump_json(state, indent=1)
+    try:
+        _write(draft, text)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _reserve(path).unlink(missing_ok=True)
+        _write(draft, text)
     draft.replace(path)
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def keep_reserve(path: Path) -> None:
+    """Have some room set aside beside the state, which is given up when the disk is full.
+
+    On a disk that is nearly full it is left free for others.
+    """
+    reserve = _reserve(path)
+    if reserve.exists() or shutil.disk_usage(path.parent).free < 4 * RESERVE_BYTES:
+        return
+    try:
+        with reserve.open("wb") as file:
+            file.write(bytes(RESERVE_BYTES))
+    except OSError:
+        reserve.unlink(missing_ok=True)
+
+
+def _reserve(path: Path) -> Path:
+    return path.with_suffix(".reserve")
+
+
+def _write(draft: Path, text: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -44,10 +44,9 @@ class Worker:
         """Let it begin its work, once it is written down."""
         self._session.go()
 
-    def abandon(self) -> None:
-        """End it before it began, and leave nothing."""
-        self._session.abandon()
-        self.clear_up()
+    def has_ended(self) -> bool:
+        """Whether the process that was started is gone by now."""
+        return self._session.ended()
 
     def clear_up(self) -> None:
         """Remove what is still there of a worker that is gone."""
@@ -65,8 +64,19 @@ class Worker:
         age = self.memory.age_seconds(now)
         watchdog = self._cgroup is None and entry.memory_limit_bytes is not None
         if age is None or age >= MEASURE_SECONDS or watchdog:
-            self._measure(entry, sessions, now)
+            alive, figure = self.measure(sessions, now)
+            if self._exceeds(entry, figure):
+                self._kill(alive, ExitReason.OOM_KILLED)
         return entry
+
+    def measure(self, sessions: Sessions, now: Moment) -> tuple[list[psutil.Process], int]:
+        """See which processes it has and what they use."""
+        alive = self._living(sessions)
+        self.process_ids = tuple(process.pid for process in alive)
+        figure = self._used_bytes(alive)
+        if figure:
+            self.memory.add(now, figure)
+        return alive, figure
 
     def told(self, entry: WorkerEntry) -> WorkerExit:
         """How it ended. Its time is when that is told: ends are read in the order of their times."""
@@ -87,15 +97,6 @@ class Worker:
             _logger.info("%s is asked to end", entry.name)
             self._ask(process for process in alive if process.pid == self.pid)
         return replace(entry, asked_to_go=True)
-
-    def _measure(self, entry: WorkerEntry, sessions: Sessions, now: Moment) -> None:
-        alive = self._living(sessions)
-        self.process_ids = tuple(process.pid for process in alive)
-        figure = self._used_bytes(alive)
-        if figure:
-            self.memory.add(now, figure)
-        if self._exceeds(entry, figure):
-            self._kill(alive, ExitReason.OOM_KILLED)
 
     def _used_bytes(self, alive: list[psutil.Process]) -> int:
         """What its limit is held against: the kernel's own count where that enforces it, else the watchdog's."""
