@@ -105,7 +105,7 @@ def test_an_emergency_cut_is_a_cut_where_the_estimate_calls_the_present_size_saf
     passed(life, 12, 4.0)
 
     def killed(seen: Observation) -> Observation:
-        ended = WorkerExit(worker="w-0", reason=ExitReason.OOM_KILLED, at=life.now, cache=100, cached=100)
+        ended = WorkerExit(worker="w-0", reason=ExitReason.OOM_KILLED, at=life.now, cache=100)
         return replace(seen, exits=(ended,))
 
     step = passed(life, 1, 4.0, killed)

@@ -121,7 +121,8 @@ def test_a_scale_out_from_zero_throughput_is_judged_too() -> None:
 
 def test_once_polls_are_answered_again_workers_are_added_for_what_waits() -> None:
     life = _two_workers()
-    _turned_away(life, 20)
+    _turned_away(life, 16)
+    assert life.size.workers <= 3
 
     def drained(seen: Observation) -> Observation:
         rate = 5.0 * life.size.workers
@@ -129,8 +130,9 @@ def test_once_polls_are_answered_again_workers_are_added_for_what_waits() -> Non
         queue = replace(seen.queues[-1], backlog_tasks=2000, backlog_age_seconds=600.0, dispatches_per_second=rate)
         return replace(with_workers(seen, rows), queues=(seen.queues[0], queue))
 
-    passed(life, 60, 30.0, drained)
-
+    passed(life, 8, 30.0, drained)
+    assert life.size.workers >= 6
+    passed(life, 40, 30.0, drained)
     assert life.size.workers >= 12
 
 
