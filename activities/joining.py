@@ -5,8 +5,10 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from activities.queue_slots import WorkerTold
 from activities.sources.heartbeats import Heartbeat, SlotsSeen
 from activities.targets.contract import TargetLook, TargetWorker
+from activities.worker_caches import worker_caches
 from scaler.model.common import mark
 from scaler.model.observation import WorkerSeen, WorkerState, WorkerTotals
 
@@ -24,11 +26,16 @@ MARK_LENGTH = 4
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Every worker of the target, their identities, and the heartbeats that belong to none of them."""
+    """Every worker of the target with what it told, their identities, and the heartbeats that are of none of them."""
 
-    workers: tuple[WorkerSeen, ...]
+    told: tuple[WorkerTold, ...]
     identities: frozenset[str]
     others: tuple[Heartbeat, ...]
+
+    @property
+    def workers(self) -> tuple[WorkerSeen, ...]:
+        """A row for each worker."""
+        return tuple(each.worker for each in self.told)
 
 
 def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime, queues: Container[str]) -> Joined:
@@ -44,7 +51,7 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime, queues: Co
     by_place: dict[tuple[str, int | None], list[Heartbeat]] = defaultdict(list)
     for beat in beats:
         by_place[beat.host_name, None if look.own_hosts else beat.process_id].append(beat)
-    rows: list[WorkerSeen] = []
+    told: list[WorkerTold] = []
     own: list[Heartbeat] = []
     for worker in look.workers:
         processes = (None,) if look.own_hosts else worker.processes
@@ -52,9 +59,9 @@ def join(look: TargetLook, beats: Iterable[Heartbeat], now: datetime, queues: Co
         beats_of_it = [beat for place in places for beat in by_place.pop(place, [])]
         own += beats_of_it
         present = [beat for beat in beats_of_it if _of_present_process(worker.seen, beat, now)]
-        rows.append(_row(worker, present, now, queues))
+        told.append(WorkerTold(_row(worker, present, now, queues), tuple(present)))
     others = tuple(beat for left in by_place.values() for beat in left if beat.queue in queues)
-    return Joined(tuple(rows), frozenset(beat.identity for beat in own), others)
+    return Joined(tuple(told), frozenset(beat.identity for beat in own), others)
 
 
 def _of_present_process(worker: WorkerSeen, beat: Heartbeat, now: datetime) -> bool:
@@ -79,7 +86,7 @@ def _row(worker: TargetWorker, of_process: list[Heartbeat], now: datetime, queue
         return worker.seen
     workflow = [beat.workflow for beat in beats if beat.workflow is not None]
     activity = [beat.activity for beat in beats if beat.activity is not None]
-    caches = [beat for beat in beats if beat.cached is not None]
+    caches, with_cache = worker_caches(of_process), [beat for beat in beats if beat.cached is not None]
     elsewhere = [slots for beat in of_process if beat.queue not in queues for slots in (beat.workflow, beat.activity)]
     busy_elsewhere = [slots for slots in elsewhere if slots is not None and slots.used]
     return replace(
@@ -87,16 +94,16 @@ def _row(worker: TargetWorker, of_process: list[Heartbeat], now: datetime, queue
         started_in_seconds=_started_in_seconds(worker.seen, beats, now),
         known_as=mark(min(beat.identity for beat in beats))[:MARK_LENGTH],
         heartbeat_age_seconds=(now - min(beat.at for beat in beats)).total_seconds(),
-        caches=sum(beat.cached is not None for beat in of_process),
-        cached=sum(beat.cached or 0 for beat in of_process),
+        caches=len(caches),
+        cached=sum(caches),
         workflow_slots=_total(workflow),
         workflow_slots_used=sum(slots.used for slots in workflow),
         activity_slots=_total(activity),
         activity_slots_used=sum(slots.used for slots in activity),
         workflow_tasks_per_second=_sum(slots.tasks_per_second for slots in workflow),
         activities_per_second=_sum(slots.tasks_per_second for slots in activity),
-        cache_hits_per_second=_sum(beat.cache_hits_per_second for beat in caches),
-        cache_misses_per_second=_sum(beat.cache_misses_per_second for beat in caches),
+        cache_hits_per_second=_sum(beat.cache_hits_per_second for beat in with_cache),
+        cache_misses_per_second=_sum(beat.cache_misses_per_second for beat in with_cache),
         elsewhere_slots_used=sum(slots.used for slots in busy_elsewhere) or None,
         elsewhere_tasks_per_second=_sum(slots.tasks_per_second for slots in busy_elsewhere),
     )

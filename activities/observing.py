@@ -9,6 +9,7 @@ from typing import Any
 from activities.fault_wall import FaultWall, Told
 from activities.joining import join, totals, workflow_cores
 from activities.neighbours import Neighbours
+from activities.queue_slots import queue_slots
 from activities.recollection import Recollections, Sighting
 from activities.requests import Reconcile
 from activities.rows import rows_kept
@@ -20,7 +21,16 @@ from activities.tick import Attempt
 from scaler.fleet import Fleet, TargetKind
 from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Owner
-from scaler.model.observation import Fault, Observation, ScheduleSeen, TargetSeen, WorkerExit, WorkerSeen, WorkerTotals
+from scaler.model.observation import (
+    Fault,
+    Observation,
+    QueueSlots,
+    ScheduleSeen,
+    TargetSeen,
+    WorkerExit,
+    WorkerSeen,
+    WorkerTotals,
+)
 
 LONGEST_LOOK_SECONDS = 8.0
 """Together with the longest step it fits into the attempt of a short look, which is the shortest there is."""
@@ -45,6 +55,7 @@ class _Workers:
 
     rows: tuple[WorkerSeen, ...] = ()
     totals: tuple[WorkerTotals, ...] = ()
+    slots: tuple[QueueSlots, ...] = ()
     exits: tuple[WorkerExit, ...] = ()
     strangers: tuple[str, ...] = ()  # all of them
     cores: float | None = None
@@ -92,6 +103,7 @@ class Observer:
             replay=signals.replay,
             workers=told.rows,
             totals=told.totals,
+            slots=told.slots,
             exits=told.exits,
             strangers=tuple(name[:LONGEST_NAME] for name in told.strangers[:STRANGERS_NAMED]),
             strangers_seen=len(told.strangers),
@@ -119,6 +131,7 @@ class Observer:
         return _Workers(
             rows=rows_kept(recalled.workers(sighting)),
             totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
+            slots=queue_slots(joined.told, request.fleet.polled, HEARTBEAT.fresh.total_seconds()),
             exits=recalled.exits(look.exits),
             strangers=recalled.strangers(sighting),
             cores=workflow_cores(signals.heartbeats),

@@ -1,6 +1,7 @@
 """Estimates arrivals and backlog of one task queue and type, and how far each can be trusted. Pure."""
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.fleet import Fleet
@@ -8,7 +9,7 @@ from scaler.learn import freshness, margin
 from scaler.learn.level import level_after
 from scaler.learn.observed_capacity import most_done_after, most_per_second, waiting_since_after
 from scaler.learn.seen_queue import SeenQueue
-from scaler.learn.slot_time import service_after
+from scaler.learn.slot_time import long_levels, service_after
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 from scaler.model.observation import QueueSeen
@@ -33,6 +34,13 @@ NEWEST_COVERED = 0.5
 """So much of the margin the newest reading uses up before the load counts as higher: the larger of a level and of
 readings that waver about it is always too much."""
 
+HOURLY_PER_SECOND = 1 / 3600
+"""A level below what one task an hour makes is no load."""
+
+LONE_TASK_PER_SECOND = 0.02
+"""Up to here one single task raises the level, which the server tells as 1/30 a second for half a minute: where nothing
+runs, waits or comes in any more, such a level is the memory of a load that is over."""
+
 LIMIT_TIME = timedelta(minutes=2)
 """A queue at its limit says so only in the readings in which the limit just held a task back."""
 
@@ -49,7 +57,12 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
     unqueued = _unqueued(demand, seen)
     rate = arrivals_per_second(seen, unqueued)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
+    busy = level_after(demand.busy_slots, seen.whole.counted if seen.all_beat else None, at, LEVEL_TIME)
+    if rate is not None and _is_over(level, seen):
+        level = unqueued = busy = Level(0.0, whole_second(at))
     since, scv = _since(demand, at), seen.times.service_scv
+    long_busy, long_done = long_levels(demand, seen)
+    demand = replace(demand, long_busy_slots=long_busy, long_done_per_second=long_done)
     news = margin.News(rate=rate, level=level, at=at, learning=at - since < LEARNING_TIME)
     most_done, most_done_service = most_done_after(demand, seen)
     return Demand(
@@ -58,8 +71,10 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         since=since if rate is not None else demand.since,
         arrivals_per_second=level,
         unqueued_per_second=unqueued,
-        busy_slots=level_after(demand.busy_slots, seen.slots.counted if seen.all_beat else None, at, LEVEL_TIME),
+        busy_slots=busy,
         service_seconds=service_after(demand, seen, at - since),
+        long_busy_slots=long_busy,
+        long_done_per_second=long_done,
         service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=margin.surprises_after(demand, news),
         levels_before=margin.levels_after(demand, news),
@@ -70,6 +85,16 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         most_done=most_done,
         most_done_service=most_done_service,
     )
+
+
+def _is_over(level: Level, seen: SeenQueue) -> bool:
+    """Whether a level that fades is no load any more: an exponential one never comes to nothing by itself."""
+    if level.value is None or level.value < HOURLY_PER_SECOND:
+        return True
+    statistics, slots = seen.statistics, seen.whole
+    quiet = not statistics.arrivals_per_second and not statistics.backlog_tasks
+    idle = seen.all_beat and slots.counted == 0 and not slots.done_per_second
+    return quiet and idle and level.value < LONE_TASK_PER_SECOND
 
 
 def _since(demand: Demand, at: datetime) -> datetime:
@@ -98,7 +123,7 @@ def _unqueued(demand: Demand, seen: SeenQueue) -> Level:
     Workers that beat every two seconds count tens of tasks at a time: where all are queued, up to half as many more
     were seen done as were dispatched (of six a second by five workers), and in the next reading as many fewer.
     """
-    done = seen.slots.done_per_second
+    done = seen.whole.done_per_second
     if done is None:
         return demand.unqueued_per_second
     unqueued = done - (seen.statistics.dispatches_per_second or 0.0)
@@ -106,9 +131,9 @@ def _unqueued(demand: Demand, seen: SeenQueue) -> Level:
 
 
 def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
-    """The load of one queue and type."""
-    task_type, statistics = seen.polled.task_type, seen.statistics
-    busy, service = seen.slots.used, demand.service_seconds.value
+    """The load of one queue and type: this fleet's share of what comes in the queue."""
+    task_type, statistics, share = seen.polled.task_type, seen.statistics, seen.share
+    busy, service = seen.whole.used, demand.service_seconds.value
     growth, silent = demand.backlog.growth_per_second, not seen.any_beats
     unread = statistics.at is not None and now - statistics.at > LONGEST_GAP
     rates = [_rate_read(seen, fleet, demand)]
@@ -117,10 +142,10 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
     sampled = freshness.HISTORIES.quality(seen.times, now) is Quality.FRESH
     if silent and sampled and service is not None:
         # Workers too old for heartbeats: what histories say of their tasks has to do, and some more.
-        busy = math.ceil(SILENT_MARGIN * max(rates) * service)
+        busy = SILENT_MARGIN * max(rates) * service
     if silent and seen.times.under_way is not None:
         # What has not ended is in no service time yet.
-        busy = max(busy or 0, seen.times.under_way.tasks)
+        busy = max(busy or 0.0, seen.times.under_way.tasks)
     if growth > 0 and busy and service:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
@@ -132,21 +157,24 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
     return Load(
         queue=seen.polled.queue,
         task_type=task_type,
-        arrivals_per_second=rate,
-        margin_per_second=margin.margin_per_second(demand, rate, fleet.objective.percentile),
+        arrivals_per_second=share * rate,
+        margin_per_second=share * margin.margin_per_second(demand, rate, fleet.objective.percentile),
         service_seconds=service,
         service_scv=demand.service_scv,
-        backlog_tasks=statistics.backlog_tasks or 0,
-        backlog_growth_per_second=growth,
+        backlog_tasks=math.ceil(share * (statistics.backlog_tasks or 0)),  # the last one that waits is somebody's
+        backlog_growth_per_second=share * growth,
         backlog_age_seconds=statistics.backlog_age_seconds or 0.0,
         schedule_to_start_seconds=seen.times.schedule_to_start_seconds,
         done_per_second=seen.slots.done_per_second,
-        busy_slots=busy or 0,
+        busy_slots=math.ceil(share * (busy or 0.0) - 1e-9),
+        busy_told=seen.any_beats and not seen.slots.apportioned,
         busy_known=seen.all_beat or (seen.never_beats and (sampled or seen.times.under_way is not None)),
         slots_per_worker=seen.slots.per_worker,
         most_per_second=most_per_second(demand, seen.slots.per_worker, now),
+        slots_known=seen.slots.known,
+        read_at=statistics.at,
         rate_limited=demand.limited_at is not None and now - demand.limited_at <= LIMIT_TIME,
-        watched=now - demand.since if demand.since is not None else timedelta(0),
+        watched=max(now - demand.since, timedelta(0)) if demand.since is not None else timedelta(0),
         quality=seen.quality(now),
         unread=unread,
     )

@@ -3,6 +3,7 @@
 Learns only once from each observation, and only from workers that serve.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,18 +12,21 @@ from operator import attrgetter
 from scaler.fleet import Fleet
 from scaler.learn import arrivals, footprint
 from scaler.learn.cache_use import cache_use
-from scaler.learn.level import level_after
+from scaler.learn.level import clamped, level_after, not_ahead
 from scaler.learn.replay_cost import miss_share
 from scaler.learn.seen_queue import seen_queue
 from scaler.model.common import Polled, TaskType
 from scaler.model.estimate import Estimate
 from scaler.model.observation import UNASKED, ExitReason, Observation, WorkerExit
-from scaler.model.remembered import Demand, Level, Remembered
+from scaler.model.remembered import Demand, Level, Remembered, Turns
 from scaler.wire.compact import millisecond
 
 EXITS_KNOWN = 8
 EXITS_COUNTED = 16
 """Ends of workers are told for ten minutes; one older than so many others is known without being remembered."""
+
+LATEST_STARTS, FEWEST_FOR_PERCENTILE, MOST_STARTS = 20, 5, 0.8
+"""How many starts count, the youngest workers', and what part of them is most."""
 
 START_TIME = timedelta(minutes=10)
 FIRST_START_SECONDS = 10.0
@@ -32,12 +36,13 @@ FIRST_START_SECONDS = 10.0
 def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) -> tuple[Estimate, Remembered]:
     """What an observation says together with those before it."""
     queues = tuple(seen_queue(seen, fleet, polled) for polled in fleet.polled)
-    if memory.decided_on is None or seen.observed_at > memory.decided_on:
-        demands = zip(_demands(memory, fleet), queues, strict=True)
+    if memory.decided_on != seen.observed_at:
+        demands = zip((not_ahead(each, seen.observed_at) for each in _demands(memory, fleet)), queues, strict=True)
         fed = tuple(arrivals.fed(demand, queue) for demand, queue in demands)
         memory = replace(_fed(seen, memory), demands=fed, workflow=None, activity=None)
     exits = sorted((ended for ended in seen.exits if ended.reason in UNASKED), key=attrgetter("at"))
     new = _new(exits, memory)
+    start_seconds = memory.start_seconds.value or FIRST_START_SECONDS
     estimate = Estimate(
         at=now,
         loads=tuple(
@@ -47,7 +52,8 @@ def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) ->
         memory=footprint.memory_use(memory.worker, seen, fleet, now),
         cache=cache_use(seen.replay, miss_share(seen.totals)),
         workflow_cores=seen.workflow_cores,
-        start_seconds=memory.start_seconds.value or FIRST_START_SECONDS,
+        start_seconds=start_seconds,
+        answered_until=_answered_until(memory.turns, start_seconds),
         schedule_floor=seen.schedule.floor,
         ready=sum(total.ready for total in seen.totals),
         starting=sum(total.workers - total.ready - total.draining - total.restarting for total in seen.totals),
@@ -103,12 +109,34 @@ def _fed(seen: Observation, memory: Remembered) -> Remembered:
     return replace(
         memory,
         decided_on=seen.observed_at,
-        worker=footprint.remembered(memory.worker, seen),
+        worker=footprint.remembered(
+            replace(memory.worker, fullest_bytes=clamped(memory.worker.fullest_bytes, seen.observed_at)), seen
+        ),
         start_seconds=_started(memory.start_seconds, seen),
     )
 
 
+def _answered_until(turns: Turns, start_seconds: float) -> datetime | None:
+    """Until when readings show nothing yet of the workers that were last added."""
+    if not turns.up or turns.at is None:
+        return None
+    return turns.at + timedelta(seconds=start_seconds)
+
+
 def _started(level: Level, seen: Observation) -> Level:
-    """How long workers take to start: the slowest of those that are there, smoothed."""
-    took = max((each.started_in_seconds for each in seen.workers if each.started_in_seconds is not None), default=None)
-    return level_after(level, took, seen.observed_at, START_TIME)
+    """How long workers take to start: what most of the latest starts took, smoothed.
+
+    The slowest would bind for as long as that worker lives (one image pull made every start of a fleet count as five
+    minutes for days).
+    """
+    started = [each for each in seen.workers if each.started_in_seconds is not None]
+    latest = sorted(started, key=lambda each: each.age_seconds)[:LATEST_STARTS]
+    took = sorted(each.started_in_seconds or 0.0 for each in latest)
+    return level_after(
+        clamped(level, seen.observed_at), took[_rank(len(took))] if took else None, seen.observed_at, START_TIME
+    )
+
+
+def _rank(count: int) -> int:
+    """The middle one of a few, the higher of two; of five and more the 80th percentile."""
+    return count // 2 if count < FEWEST_FOR_PERCENTILE else math.ceil(MOST_STARTS * count) - 1

@@ -1,9 +1,39 @@
 """Levels: what is remembered of a figure that was sampled at irregular times. Pure."""
 
 import math
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from scaler.model.remembered import Level, figure, whole_second
+from scaler.model.remembered import Backlog, Demand, Level, figure, whole_second
+
+
+def clamped(level: Level, at: datetime) -> Level:
+    """A level that was not fed after `at`: a controller whose clock was ahead may have said so."""
+    return level if level.at is None or level.at <= at else replace(level, at=whole_second(at))
+
+
+def not_ahead(demand: Demand, at: datetime) -> Demand:
+    """What is remembered of a queue with nothing from after `at`: else nothing would be learned until then."""
+    if all(moment is None or moment <= at for moment in _moments(demand)):
+        return demand
+    backlog, since, limited_at = demand.backlog, demand.since, demand.limited_at
+    return replace(
+        demand,
+        since=None if since is None else min(since, whole_second(at)),
+        arrivals_per_second=clamped(demand.arrivals_per_second, at),
+        unqueued_per_second=clamped(demand.unqueued_per_second, at),
+        busy_slots=clamped(demand.busy_slots, at),
+        service_seconds=clamped(demand.service_seconds, at),
+        levels_before=tuple(each for each in demand.levels_before if each.at is not None and each.at <= at),
+        backlog=Backlog() if backlog.at is not None and backlog.at > at else backlog,
+        limited_at=None if limited_at is None else min(limited_at, at),
+    )
+
+
+def _moments(demand: Demand) -> tuple[datetime | None, ...]:
+    levels = (demand.arrivals_per_second, demand.unqueued_per_second, demand.busy_slots, demand.service_seconds)
+    fed = tuple(level.at for level in (*levels, *demand.levels_before))
+    return (*fed, demand.since, demand.backlog.at, demand.limited_at)
 
 
 def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:

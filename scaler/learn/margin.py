@@ -18,6 +18,10 @@ SURPRISES_LEFT = 3.0
 SURPRISE_HORIZON = timedelta(seconds=30)
 """How far ahead a plan looks: statistics are up to 20 s old and a worker takes a while to start."""
 
+ONE_SURPRISE, LONGEST_SURPRISE = timedelta(seconds=15), timedelta(minutes=1)
+"""What counts as one: surprises count by how long they lasted, since ticks are short just where tasks wait, and bad
+moments would count three to twelve times. After a longer gap nobody knows how long."""
+
 LEVELS_KEPT = 4
 LARGEST_MARGIN = 1.0
 """A margin at most doubles the level: bursts beyond are met by what a backlog says, not by what was once surprising."""
@@ -73,11 +77,12 @@ def surprises_after(demand: Demand, news: News) -> tuple[float, ...]:
     if news.at - before.at < SURPRISE_HORIZON / 3:
         return demand.surprises
     surprise = (news.rate - before.value) / math.sqrt(max(before.value, 0.0) + 1)
-    last = demand.arrivals_per_second.at or news.at
-    decay = math.exp(-max((news.at - last) / SURPRISE_TIME, 0.0))
+    last = demand.arrivals_per_second.at
+    passed = max(whole_second(news.at) - last, timedelta(0)) if last is not None else ONE_SURPRISE
+    decay, lasted = math.exp(-passed / SURPRISE_TIME), min(passed, LONGEST_SURPRISE) / ONE_SURPRISE
     counts = demand.surprises or FIRST_SURPRISES
     bucket = bisect_left(SURPRISE_EDGES, surprise)
-    return tuple(_kept(count * decay + (index == bucket)) for index, count in enumerate(counts))
+    return tuple(_kept(count * decay + (lasted if index == bucket else 0.0)) for index, count in enumerate(counts))
 
 
 def _kept(count: float) -> float:

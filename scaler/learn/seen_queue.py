@@ -1,7 +1,6 @@
 """What one observation shows of one task queue and type: statistics, task times and its workers' slots. Pure."""
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from scaler.fleet import Fleet
@@ -15,18 +14,28 @@ FIRST_BEAT_SECONDS = freshness.HEARTBEAT.fresh.total_seconds()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenQueue:
-    """One task queue and type in one observation; of statistics only this fleet's share."""
+    """One task queue and type in one observation.
+
+    Statistics are of the whole queue, and so is `whole`: the slots as they would be if all that this fleet does a
+    `share` of were its own. `slots` are those of this fleet's workers.
+    """
 
     polled: Polled
     at: datetime
     statistics: QueueSeen
     times: TaskTimesSeen
+    share: float
     slots: Slots
     any_beats: bool  # whether any worker tells of itself
     all_beat: bool  # whether every ready worker does
     never_beats: bool  # whether none does although one has had the time to: it never will
     ready: int = 0
     served_for_seconds: float = 0.0  # how long all ready workers have served
+
+    @property
+    def whole(self) -> Slots:
+        """The slots of all fleets that serve the queue, as far as this one's share tells."""
+        return self.slots if self.share == 1 else self.slots.times(1 / self.share)
 
     def quality(self, now: datetime) -> Quality:
         """How well the queue's statistics are known."""
@@ -43,7 +52,8 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
     return SeenQueue(
         polled=polled,
         at=seen.observed_at,
-        statistics=_shared(_statistics(seen, polled), fleet.share(polled.queue)),
+        share=fleet.share(polled.queue),
+        statistics=_statistics(seen, polled),
         times=next((each for each in seen.task_times if _is(each, polled)), _no_times(polled)),
         slots=slots_of(seen, fleet, polled),
         any_beats=seen.any_beats,
@@ -59,22 +69,6 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
 def _statistics(seen: Observation, polled: Polled) -> QueueSeen:
     unread = QueueSeen(queue=polled.queue, task_type=polled.task_type)
     return next((each for each in seen.queues if _is(each, polled)), unread)
-
-
-def _shared(queue: QueueSeen, share: float) -> QueueSeen:
-    """The part of a queue that is this fleet's; of tasks that wait no fraction, so that the last one is somebody's."""
-    if share == 1:
-        return queue
-
-    def part(figure: float | None) -> float | None:
-        return None if figure is None else share * figure
-
-    return replace(
-        queue,
-        backlog_tasks=None if queue.backlog_tasks is None else math.ceil(share * queue.backlog_tasks),
-        arrivals_per_second=part(queue.arrivals_per_second),
-        dispatches_per_second=part(queue.dispatches_per_second),
-    )
 
 
 def _is(reading: QueueSeen | TaskTimesSeen, polled: Polled) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from scaler.model.common import Size, TaskType, TolerantEnum
+from scaler.model.common import Polled, Size, TaskType, TolerantEnum
 from scaler.model.plan import Plan
 from scaler.model.record import RolloutStep
 
@@ -169,6 +169,7 @@ class Decision:
     size: Size | None  # what the fleet should come to; the plan may be a step on the way
     workers_bound: Constraint
     cache_bound: Constraint
+    workers_queue: Polled | None = None  # whose load asks for the workers, where a load does
     reasons: tuple[Reason, ...] = ()
     predicted: Prediction | None = None
     alternatives: tuple[Alternative, ...] = ()

@@ -34,8 +34,11 @@ class Load:
     schedule_to_start_seconds: float | None
     done_per_second: float | None
     busy_slots: int
+    busy_told: bool  # by workers, of this queue
     busy_known: bool
     slots_per_worker: int
+    slots_known: bool  # told or declared; else the SDKs' default
+    read_at: datetime | None  # when the queue's statistics were read
     rate_limited: bool
     watched: timedelta
     quality: Quality
@@ -152,6 +155,7 @@ class Estimate:
     cache: CacheUse
     workflow_cores: float | None
     start_seconds: float  # from its start until a worker takes tasks
+    answered_until: datetime | None  # until when readings tell nothing of the last scale-out
     schedule_floor: int  # workers that a declared window asks for now
     ready: int
     starting: int

@@ -8,6 +8,7 @@ from typing import Annotated, NamedTuple
 from scaler.model.common import Reading, TaskType, TolerantEnum, mark
 from scaler.model.record import Applied, TargetRecord
 from scaler.wire.columns import WIDTH, AsColumns
+from scaler.wire.compact import SixDigits
 
 MAX_WORKER_ROWS = 100
 """Fleets up to this size have a row for each worker; of larger ones rows give names, and totals give counts."""
@@ -27,9 +28,9 @@ class QueueSeen(Reading):
     queue: str
     task_type: TaskType
     backlog_tasks: int | None = None
-    backlog_age_seconds: float | None = None
-    arrivals_per_second: float | None = None
-    dispatches_per_second: float | None = None
+    backlog_age_seconds: SixDigits | None = None
+    arrivals_per_second: SixDigits | None = None
+    dispatches_per_second: SixDigits | None = None
     rate_limited: bool | None = None
 
 
@@ -56,10 +57,10 @@ class TaskTimesSeen(Reading):
     queue: str
     task_type: TaskType
     samples: int = 0
-    schedule_to_start_seconds: float | None = None
-    service_mean_seconds: float | None = None
-    service_scv: float | None = None
-    longest_seconds: float | None = None
+    schedule_to_start_seconds: SixDigits | None = None
+    service_mean_seconds: SixDigits | None = None
+    service_scv: SixDigits | None = None
+    longest_seconds: SixDigits | None = None
     under_way: UnderWay | None = None
 
 
@@ -77,14 +78,14 @@ class ReplaySeen(Reading):
     """
 
     sticky_samples: int = 0
-    sticky_seconds: float | None = None
+    sticky_seconds: SixDigits | None = None
     hit_samples: int = 0
-    hit_seconds: float | None = None
+    hit_seconds: SixDigits | None = None
     slow_samples: int = 0
-    slow_seconds: float | None = None
+    slow_seconds: SixDigits | None = None
     normal_samples: int = 0
-    normal_seconds: float | None = None
-    events: float | None = None
+    normal_seconds: SixDigits | None = None
+    events: SixDigits | None = None
     gaps: tuple[int, ...] = ()
     silences: tuple[int, ...] = ()
     closed: int = 0
@@ -165,6 +166,25 @@ class WorkerTotals:
     def live(self) -> int:
         """Workers that are not on their way out."""
         return self.workers - self.draining
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSlots:
+    """Slots for one task queue and type, summed over the ready workers that poll it and sent a fresh heartbeat.
+
+    `slots` is over the `sized` ones, whose slot supplier knows how many it has. The settled figures are of workers
+    that have served for so long that what they have taken and what they get done belong together.
+    """
+
+    queue: str
+    task_type: TaskType
+    beating: int = 0
+    sized: int = 0
+    slots: int = 0
+    used: int = 0
+    done_per_second: float = 0.0
+    settled_used: int = 0
+    settled_done_per_second: float = 0.0
 
 
 class ExitReason(TolerantEnum):
@@ -260,6 +280,7 @@ class Observation:
     replay: ReplaySeen = ReplaySeen()
     workers: Annotated[tuple[WorkerSeen, ...], AsColumns(WorkerSeen)] = ()
     totals: Annotated[tuple[WorkerTotals, ...], AsColumns(WorkerTotals)] = ()
+    slots: Annotated[tuple[QueueSlots, ...], AsColumns(QueueSlots)] = ()  # none where workers told only sums
     exits: Annotated[tuple[WorkerExit, ...], AsColumns(WorkerExit)] = ()
     strangers: tuple[str, ...] = ()  # pollers that are not the target's: uncontrolled capacity; the first ten
     strangers_seen: int = 0  # how many there are

@@ -44,6 +44,7 @@ def decision(situation: Situation, plan: Plan, mode: Mode, count: Count, choice:
         size=Size(count.workers, choice.cache),
         workers_bound=count.bound,
         cache_bound=choice.bound,
+        workers_queue=situation.need.workers_queue if count.bound is situation.need.workers_bound else None,
         reasons=tuple(
             dict.fromkeys(
                 (

@@ -12,6 +12,7 @@ from typing import Any
 
 from activities.joining import join, totals, workflow_cores
 from activities.memory_tracks import MemoryTracks
+from activities.queue_slots import queue_slots
 from activities.rows import rows_kept
 from activities.schedule import schedule_at
 from scaler.claims import Standing, record_step
@@ -144,6 +145,7 @@ class FleetLoop:
             replay=told.replay,
             workers=rows_kept(self._tracks.after(joined.workers, now).at_beats(joined.workers, now)),
             totals=totals(joined.workers, HEARTBEAT.fresh.total_seconds()),
+            slots=queue_slots(joined.told, fleet.polled, HEARTBEAT.fresh.total_seconds()),
             exits=found.exits,
             strangers=told.strangers,
             suspects=told.suspects,

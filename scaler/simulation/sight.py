@@ -12,7 +12,7 @@ from activities.joining import totals
 from activities.rows import rows_kept
 from activities.targets.contract import StepTaken
 from scaler.learn.freshness import HEARTBEAT
-from scaler.model.common import Generation, Quality
+from scaler.model.common import Generation, Polled, Quality
 from scaler.model.observation import (
     Fault,
     Observation,
@@ -27,9 +27,11 @@ from scaler.model.observation import (
 from scaler.model.plan import WakeAt
 from scaler.model.record import Applied, StepOutcome
 from scaler.simulation.beats import Heartbeats
+from scaler.simulation.catalogue import QUEUE, task_types
 from scaler.simulation.clock import moment
 from scaler.simulation.draws import Stream, generator
 from scaler.simulation.histories import Histories
+from scaler.simulation.one_queue import slots_of_one_queue
 from scaler.simulation.queue_statistics import statistics_of
 from scaler.simulation.scenario import SignalName
 from scaler.simulation.visibility import Darkness
@@ -83,6 +85,7 @@ class Sight:
         metrics = world.scenario.metrics
         self._world = world
         self._darkness = Darkness(metrics.blackouts)
+        self._polled = tuple(Polled(QUEUE, task_type) for task_type in task_types(world.scenario))
         self._memory_every = metrics.memory.total_seconds()
         self._memory_at = -np.inf
         self.statistics = statistics_of(world, rng)
@@ -138,6 +141,7 @@ class Sight:
             replay=self.histories.replay,
             workers=rows_kept(rows),
             totals=totals(rows, HEARTBEAT.fresh.total_seconds()),
+            slots=slots_of_one_queue(rows, self._polled, HEARTBEAT.fresh.total_seconds()),
             exits=self._exits(now) if rows else (),
             workflow_cores=self._world.scenario.platform.workflow_cores,
             faults=(*faults, *self._faults(now)),

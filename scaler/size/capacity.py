@@ -1,8 +1,9 @@
-"""How many workers one task type needs, and how long its tasks wait with so many. Pure."""
+"""How many workers one task queue and type needs, and how long its tasks wait with so many. Pure."""
 
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 
 from scaler.learn.margin import LARGEST_MARGIN, SURPRISE_HORIZON
 from scaler.model.common import TaskType
@@ -22,6 +23,12 @@ BY_LOAD = {TaskType.WORKFLOW: Constraint.WORKFLOW_TASK_LOAD, TaskType.ACTIVITY: 
 USUAL_PERCENTILE = 95.0
 LOWEST_CAP, HIGHEST_CAP = 0.5, 0.98
 
+BEAT_AGE_SECONDS = 45.0
+"""How old what workers told of their slots may be on average, with what a tick adds."""
+
+UNTOLD_SECONDS = 60.0
+"""What workers that have not told yet took on came within about an interval of their heartbeats."""
+
 REACTION_HORIZONS = 2.0
 """What surprises now is answered within so many horizons: readings are as old as one, a start takes the other."""
 
@@ -34,7 +41,7 @@ MOST_WORKERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What one worker offers a task type."""
+    """What one worker offers the tasks of one queue and type."""
 
     slots: float  # tasks of this type that it runs at a time
     task_seconds: float
@@ -42,7 +49,7 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What is asked for one task type; what is the same for all sizes is worked out once."""
+    """What is asked for one task queue and type; what is the same for all sizes is worked out once."""
 
     load: Load
     objective_seconds: float
@@ -86,8 +93,35 @@ class Asked:
         if not self.load.backlog_tasks:
             return 0.0
         drain_seconds = max(DRAIN_IN_OBJECTIVES * self.objective_seconds, SHORTEST_DRAIN_SECONDS, self.start_seconds)
+        return self._waiting_tasks / drain_seconds
+
+    @cached_property
+    def _waiting_tasks(self) -> float:
+        """Tasks that wait, and those that will have come on top until new workers take part."""
         growing = max(self.load.backlog_growth_per_second, 0.0) * self.start_seconds
-        return (self.load.backlog_tasks + growing) / drain_seconds
+        return self.load.backlog_tasks + growing if self.load.backlog_tasks else 0.0
+
+    def backlog_slots(self, task_seconds: float) -> float:
+        """Slots that get the backlog done in time; a task that takes longer than that needs one slot and no more."""
+        return min(self.backlog_per_second * task_seconds, self._waiting_tasks)
+
+    def slots_soon(self, task_seconds: float) -> float | None:
+        """Slots that will be taken once a decision of now has taken effect, at the percentile; None for short tasks.
+
+        Long tasks come to λ·S slots only after several times S, and what is under way is seen. The transient law of
+        many servers (Eick, Massey and Whitt 1993): of those that run, a part e^(−h/S) still does after h seconds; what
+        comes meanwhile is Poisson.
+        """
+        load, ahead_seconds = self.load, self._horizon_seconds + BEAT_AGE_SECONDS
+        if load.task_type is not TaskType.ACTIVITY or not load.busy_told or task_seconds <= 2 * ahead_seconds:
+            return None
+        if not load.busy_known:
+            ahead_seconds += UNTOLD_SECONDS
+        left = math.exp(-ahead_seconds / task_seconds)
+        coming = (load.arrivals_per_second + self._margin_per_second) * task_seconds * (1 - left)
+        staying = load.busy_slots * left
+        deviation = math.sqrt(staying * (1 - left) + coming)
+        return staying + coming + NormalDist().inv_cdf(self.percentile / 100) * deviation
 
     @cached_property
     def utilisation_cap(self) -> float:
@@ -103,9 +137,13 @@ class Asked:
 
 def workers_needed(asked: Asked, service: Service) -> tuple[int, Constraint]:
     """The fewest workers that keep the objective and get the backlog done, and which of the two asks for them."""
+    backlog, by_load = asked.backlog_slots(service.task_seconds), BY_LOAD[asked.load.task_type]
+    soon = asked.slots_soon(service.task_seconds)
+    if soon is not None:
+        workers = math.ceil(max(soon + backlog, 0.0) / service.slots - 1e-9)
+        return workers, Constraint.BACKLOG if backlog > soon else by_load
     stream = asked.stream(service.task_seconds)
-    arriving, backlog = stream.erlangs, asked.backlog_per_second * service.task_seconds
-    erlangs, by_load = arriving + backlog, BY_LOAD[asked.load.task_type]
+    arriving, erlangs = stream.erlangs, stream.erlangs + backlog
     if erlangs <= 0:
         return 0, by_load
     fewest = math.ceil(erlangs / (service.slots * asked.utilisation_cap) - 1e-9)
@@ -115,7 +153,10 @@ def workers_needed(asked: Asked, service: Service) -> tuple[int, Constraint]:
 
 def predicted_wait(asked: Asked, service: Service, workers: int) -> float:
     """The objective's percentile of the time a task waits; infinite where the workers can't keep up."""
-    return wait_seconds(_servers(workers, service), asked.stream(service.task_seconds), asked.percentile)
+    servers, soon = _servers(workers, service), asked.slots_soon(service.task_seconds)
+    if soon is not None and soon <= servers:
+        return 0.0
+    return wait_seconds(servers, asked.stream(service.task_seconds), asked.percentile)
 
 
 def _enough(stream: Stream, asked: Asked, service: Service, fewest: int) -> int:

@@ -10,6 +10,9 @@ from scaler.size.miss_ratio import miss_ratio
 POLLERS_HELD = 4
 """Workflow task slots that idle sticky polls hold: concurrency is about cache − 4 (measured, sdk-core)."""
 
+LONGEST_ON_CORE_SECONDS = 0.05
+"""Workflow code takes milliseconds of a core; what holds its slot for longer waits, for a local activity or a query."""
+
 
 class Offers:
     """What one worker offers at every size, for one estimate; what sizes share is worked out once."""
@@ -45,8 +48,33 @@ class Offers:
 
     def _workflow_slots(self, workflow: Load, size: Size) -> float:
         """Workflow tasks that one worker runs at a time; cores and a small cache hold them back."""
-        slots = min(float(workflow.slots_per_worker), self._estimate.workflow_cores or math.inf)
+        slots = min(float(workflow.slots_per_worker), self._side_by_side(workflow, size))
         return max(1.0, slots if size.cache is None else min(slots, float(size.cache - POLLERS_HELD)))
+
+    def _side_by_side(self, workflow: Load, size: Size) -> float:
+        """Tasks that keep the cores busy together: a task that holds its slot and waits leaves them to others."""
+        cores, task_seconds = self._estimate.workflow_cores, self._workflow_seconds(workflow, size)
+        if cores is None:
+            return math.inf
+        core_seconds = self.core_seconds(workflow, size)
+        return cores * task_seconds / core_seconds if task_seconds and core_seconds else cores
+
+    def core_seconds(self, workflow: Load, size: Size) -> float | None:
+        """Time of a core that a workflow task takes: its own and that of the replays that this size leads to.
+
+        Of a long task most is a wait, as for a local activity. Workers that have more of them under way at once than
+        cores show that each takes no more of a core than its part.
+        """
+        use, misses, cores = self._estimate.cache, self.misses(size), self._estimate.workflow_cores
+        own_seconds, replay_seconds = workflow.service_seconds, 0.0
+        if misses is not None and use.hit_seconds is not None and use.replay_seconds is not None:
+            own_seconds, replay_seconds = use.hit_seconds, misses * use.replay_seconds
+        if own_seconds is None or cores is None:
+            return None
+        if own_seconds > LONGEST_ON_CORE_SECONDS:
+            at_once = workflow.busy_slots / max(self._estimate.ready, 1)
+            own_seconds = min(LONGEST_ON_CORE_SECONDS, own_seconds * cores / max(at_once, cores))
+        return own_seconds + replay_seconds
 
 
 def _activity_slots(load: Load) -> float:

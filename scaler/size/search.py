@@ -6,10 +6,10 @@ per workflow is bounded by the memory limit, workers × slots decides how long a
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scaler.fleet import CACHE_FLOOR, Fleet
-from scaler.model.common import Size
+from scaler.model.common import Polled, Size
 from scaler.model.decision import Alternative, Constraint, Prediction
 from scaler.model.estimate import Estimate, Load
 from scaler.size.activity_memory import RunningActivities, fewest_workers
@@ -40,6 +40,7 @@ class Need:
 
     size: Size
     workers_bound: Constraint
+    workers_queue: Polled | None  # whose load asks for the workers
     cache_bound: Constraint
     cost_per_hour: float
     predicted: Prediction
@@ -50,9 +51,18 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asking:
+    """How many workers are asked for, by what, and by which queue where it is one."""
+
+    workers: int
+    bound: Constraint
+    queue: Polled | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
     size: Size
-    bound: Constraint
+    asking: _Asking
     cost_per_hour: float
     fits: bool = True
 
@@ -90,7 +100,8 @@ class Search:
         best = _cheapest(fitting) if fitting else self._candidate(CACHE_FLOOR if bounds is not None else None)
         return Need(
             size=best.size,
-            workers_bound=best.bound,
+            workers_bound=best.asking.bound,
+            workers_queue=best.asking.queue,
             cache_bound=self._cache_bound(best.size.cache, bounds),
             cost_per_hour=best.cost_per_hour,
             predicted=self.predict(best.size),
@@ -101,13 +112,20 @@ class Search:
         )
 
     def workers_at(self, cache: int | None) -> tuple[int, Constraint]:
-        """The fewest workers that keep the objectives of all queues with caches of this size."""
-        best = self._for_all(cache) if self._workflows else self._for_activities
+        """The fewest workers that keep all queues' objectives with caches of this size, and what asks for them."""
+        asked = self._asked_at(cache)
+        return asked.workers, asked.bound
+
+    def _asked_at(self, cache: int | None) -> _Asking:
+        asked = self._for_all(cache) if self._workflows else self._for_activities
         by_memory = self._for_memory(cache)
-        if by_memory is None or by_memory > best[0]:
-            best = (self._fleet.most_workers if by_memory is None else by_memory), Constraint.ACTIVITY_MEMORY
+        if by_memory is None or by_memory > asked.workers:
+            most = self._fleet.most_workers if by_memory is None else by_memory
+            asked = _Asking(most, Constraint.ACTIVITY_MEMORY)
         reserve = self._fleet.workers.reserve
-        return best[0] + reserve, Constraint.RESERVE if reserve and best[0] == 0 else best[1]
+        if reserve and not asked.workers:
+            return _Asking(reserve, Constraint.RESERVE)
+        return replace(asked, workers=asked.workers + reserve)
 
     def _for_memory(self, cache: int | None) -> int | None:
         """The fewest workers whose memory holds their share of the activities; None where the most do not."""
@@ -128,29 +146,48 @@ class Search:
             return current if by_count is not None and by_count <= standing else safe
         return safe
 
-    def _for_all(self, cache: int | None) -> tuple[int, Constraint]:
+    def _for_all(self, cache: int | None) -> _Asking:
         """The fewest workers that are enough with the replays that so many lead to, and for activities.
 
         Bisection. More workers also mean more cache, so fewer replays, so fewer workers needed: what is asked for with
         a count that is enough bounds the answer from below, with one that is not, from above.
         """
-        fewest, bound = self._for_activities
-        workers, most = fewest, MOST_WORKERS
+        asked = self._for_activities
+        fewest, workers, most = asked.workers, asked.workers, MOST_WORKERS
         while fewest < most:
-            needed, by_load = self._most_for(self._workflows, Size(max(workers, 1), cache))
-            if needed <= workers:
-                fewest, most = max(fewest, needed), workers
+            size = Size(max(workers, 1), cache)
+            needed = max(self._most_for(self._workflows, size), self._for_cores(size), key=lambda each: each.workers)
+            if needed.workers <= workers:
+                fewest, most = max(fewest, needed.workers), workers
             else:
-                fewest, most, bound = workers + 1, min(most, needed), by_load
+                fewest, most, asked = workers + 1, min(most, needed.workers), needed
             workers = (fewest + most) // 2
-        return fewest, bound
+        return replace(asked, workers=fewest)
+
+    def _for_cores(self, size: Size) -> _Asking:
+        """Workers whose cores bear the workflow tasks of several queues together; each queue alone knows its own."""
+        cores, nobody = self._estimate.workflow_cores, _Asking(0, Constraint.WORKFLOW_TASK_LOAD)
+        if cores is None or len(self._workflows) == 1:
+            return nobody
+        busy = [self._cores_busy(asked, size) for asked in self._workflows]
+        most = self._workflows[max(range(len(busy)), key=busy.__getitem__)]
+        workers = math.ceil(sum(busy) / (cores * most.utilisation_cap) - 1e-9)
+        return _Asking(workers, Constraint.WORKFLOW_TASK_LOAD, Polled(most.load.queue, most.load.task_type))
+
+    def _cores_busy(self, asked: Asked, size: Size) -> float:
+        service, core_seconds = self._offers.service(asked.load, size), self._offers.core_seconds(asked.load, size)
+        if service is None or core_seconds is None:
+            return 0.0
+        return asked.stream(service.task_seconds).arrivals_per_second * core_seconds
 
     def predict(self, size: Size) -> Prediction:
         """What a size is expected to do."""
         memory = self._estimate.memory
         busy = [
-            load.erlangs / load.slots_per_worker for load in self._estimate.activity_loads if load.erlangs is not None
+            load.erlangs / load.slots_per_worker if load.erlangs is not None and load.slots_known else None
+            for load in self._estimate.activity_loads
         ]
+        known = [each for each in busy if each is not None]
         return Prediction(
             size=size,
             workflow_task_seconds=self._longest_wait(self._workflows, size),
@@ -160,7 +197,7 @@ class Search:
             else None,
             miss_ratio=self._offers.misses(size),
             cost_per_hour=self._cost(size),
-            utilisation=max(busy) / size.workers if busy and size.workers else None,
+            utilisation=max(known) / size.workers if known and len(known) == len(busy) and size.workers else None,
         )
 
     def _longest_wait(self, asked: Sequence[Asked], size: Size) -> float | None:
@@ -186,14 +223,19 @@ class Search:
 
     def count_at(self, cache: int | None) -> tuple[int, Constraint]:
         """The fewest workers with caches of this size that keep the objectives and every declared floor."""
+        asked = self._asked_or_declared(cache)
+        return asked.workers, asked.bound
+
+    def _asked_or_declared(self, cache: int | None) -> _Asking:
         least, scheduled = self._fleet.workers.min, self._estimate.schedule_floor
-        floors = [(least, Constraint.WORKERS_MIN), (scheduled, Constraint.SCHEDULE)]
-        return max([self.workers_at(cache), *floors], key=lambda count: count[0])
+        floors = [_Asking(least, Constraint.WORKERS_MIN), _Asking(scheduled, Constraint.SCHEDULE)]
+        return max([self._asked_at(cache), *floors], key=lambda asked: asked.workers)
 
     def _candidate(self, cache: int | None) -> _Candidate:
-        workers, bound = self.count_at(cache)
-        size, by_memory = Size(workers, cache), self._for_memory(cache)
-        return _Candidate(size, bound, self._cost(size), fits=by_memory is not None and workers >= by_memory)
+        asking, by_memory = self._asked_or_declared(cache), self._for_memory(cache)
+        size = Size(asking.workers, cache)
+        fits = by_memory is not None and asking.workers >= by_memory
+        return _Candidate(size, asking, self._cost(size), fits=fits)
 
     def _cost(self, size: Size) -> float:
         """Worker-hours and the hours spent on replays, at a worker's price, and what a change costs spread out."""
@@ -214,23 +256,31 @@ class Search:
             changing += CUT_IS_DEAR * lost * size.workers
         return price * (size.workers + replaying + changing)
 
-    def _most_for(self, asked: Sequence[Asked], size: Size) -> tuple[int, Constraint]:
+    def _most_for(self, asked: Sequence[Asked], size: Size) -> _Asking:
         """Workers for the queue that asks for most; each worker serves all queues, with slots for each."""
-        nobody = (0, Constraint.WORKERS_MIN)
         needed = [self._workers_for(each, self._offers.service(each.load, size)) for each in asked]
-        return max(needed, key=lambda each: each[0], default=nobody)
+        return max(needed, key=lambda each: each.workers, default=_Asking(0, Constraint.WORKERS_MIN))
 
-    def _workers_for(self, asked: Asked, service: Service | None) -> tuple[int, Constraint]:
+    def _workers_for(self, asked: Asked, service: Service | None) -> _Asking:
         """Workers for one queue, each of which offers so much; None where nobody knows. No more than help it."""
-        needed = workers_needed(asked, service) if service is not None else self._unmeasured(asked.load)
+        workers, bound = workers_needed(asked, service) if service is not None else self._unmeasured(asked.load)
         helped_by = asked.load.helped_by
-        return needed if helped_by is None or needed[0] <= helped_by else (helped_by, Constraint.NO_GAIN)
+        if helped_by is not None and workers > helped_by:
+            workers, bound = helped_by, Constraint.NO_GAIN
+        return _Asking(workers, bound, Polled(asked.load.queue, asked.load.task_type))
 
     def _unmeasured(self, load: Load) -> tuple[int, Constraint]:
-        """Work that waits but was never measured: one worker to wake on, then one more while it stays."""
+        """Work that waits but was never measured: one worker to wake on, then one more while it stays.
+
+        A reading from before the workers that were added last could have served is answered by them already. The
+        reserve comes on top of what the load asks for, so it is no part of that.
+        """
+        serving = max(self._current.workers - self._fleet.workers.reserve, 0)
         if load.backlog_tasks:
-            return self._current.workers + 1, Constraint.BACKLOG
-        return (max(1, self._current.workers) if load.arrivals_per_second else 0), Constraint.WORKERS_MIN
+            until = self._estimate.answered_until
+            answered = serving > 0 and until is not None and load.read_at is not None and load.read_at <= until
+            return serving if answered else serving + 1, Constraint.BACKLOG
+        return (max(1, serving) if load.arrivals_per_second else 0), Constraint.WORKERS_MIN
 
     def _cache_bound(self, cache: int | None, bounds: CacheBounds | None) -> Constraint:
         if bounds is None or cache is None:
@@ -241,7 +291,7 @@ class Search:
         """The neighbours of the chosen size, each with what spoke against it."""
         workers, cache = best.size.workers, best.size.cache
         if workers > self._fleet.workers.min:
-            yield Alternative(predicted=self.predict(Size(workers - 1, cache)), against=best.bound)
+            yield Alternative(predicted=self.predict(Size(workers - 1, cache)), against=best.asking.bound)
         if bounds is None or cache is None:
             return
         smaller = max(int(cache / NEXT_CACHE), bounds.lowest)

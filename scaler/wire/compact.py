@@ -31,6 +31,13 @@ def _since_epoch(at: datetime) -> int:
     return whole if not at.microsecond else 1000 * whole + at.microsecond // 1000
 
 
+def _six_digits(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+SixDigits = Annotated[float, PlainSerializer(_six_digits, return_type=float)]
+"""A measured figure: no finer than any is, and a third of the length."""
+
 Brief = Annotated[datetime, PlainSerializer(_since_epoch, return_type=int)]
 """A moment of which there are many, to the millisecond: half as long as in letters."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from activities.joining import Joined
+from activities.queue_slots import WorkerTold
 from activities.recollection import Recollection, Sighting
 from activities.reconcile import Reconciler
 from activities.requests import Reconcile
@@ -125,7 +126,7 @@ def sighting(seconds: float, *workers: WorkerSeen, **changes: object) -> Sightin
     places = tuple(TargetWorker(seen=each, host_name="host", process_id=100 * (each.restarts + 1)) for each in workers)
     plain = Sighting(
         look=TargetLook(target=target, workers=places),
-        joined=Joined(workers, frozenset(), ()),
+        joined=Joined(tuple(WorkerTold(each, ()) for each in workers), frozenset(), ()),
         pollers={},
         now=NOW + timedelta(seconds=seconds),
     )
@@ -217,7 +218,7 @@ def beat(identity: str, seconds: float) -> Heartbeat:
 def test_a_stranger_that_left_is_named_no_more() -> None:
     recollection, named = Recollection(), []
     for seconds, beat_at in ((0, 0), (10, 10), (30, 10)):
-        joined = Joined((worker(1),), frozenset({"own"}), (beat("other", beat_at),))
+        joined = Joined((WorkerTold(worker(1), ()),), frozenset({"own"}), (beat("other", beat_at),))
         look = sighting(seconds, worker(1), joined=joined, pollers={"own": NOW, "other": NOW})
         recollection = recollection.after(look)
         named.append(recollection.strangers(look))

@@ -10,13 +10,16 @@ import pytest
 
 from scaler.fleet import Fleet
 from scaler.learn.arrivals import fed, load
+from scaler.learn.level import level_after
 from scaler.learn.margin import (
     HIGHEST_BEATEN,
     LARGEST_MARGIN,
     SURPRISE_EDGES,
     SURPRISE_TIME,
     News,
+    highest_after,
     levels_after,
+    margin_per_second,
     surprises_after,
 )
 from scaler.learn.seen_queue import seen_queue
@@ -195,3 +198,26 @@ def _margins_left(step: Step) -> float:
 
 def _load(fleet: Fleet, seen: Observation, demand: Demand) -> Load:
     return load(seen_queue(seen, fleet, ACTIVITIES), fleet, demand, seen.observed_at)
+
+
+def test_surprises_count_by_how_long_they_lasted_not_by_how_often_they_were_read() -> None:
+    """A burst of two minutes in every ten, read every 15 s throughout, and every 5 s while it lasts, as ticks are."""
+    assert _margin_of_bursts(every_seconds=5) == pytest.approx(_margin_of_bursts(every_seconds=15), rel=0.3)
+
+
+def _margin_of_bursts(every_seconds: int) -> float:
+    demand, began, second = Demand(), datetime(2026, 1, 1, tzinfo=UTC), 0
+    while second < 7200:
+        phase = second % 600
+        rate = 10.0 + (30.0 * (1 - math.exp(-phase / 30)) if phase < 120 else 0.0)
+        at = began + timedelta(seconds=second)
+        level = level_after(demand.arrivals_per_second, rate, at, timedelta(seconds=35))
+        news = News(rate=rate, level=level, at=at, learning=second < 120)
+        demand = Demand(
+            arrivals_per_second=level,
+            surprises=surprises_after(demand, news),
+            levels_before=levels_after(demand, news),
+            highest_per_second=highest_after(demand, news),
+        )
+        second += every_seconds if phase < 150 else 15
+    return margin_per_second(demand, 10.0, 95.0)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from activities.joining import Joined
+from activities.queue_slots import WorkerTold
 from activities.recollection import REMEMBERED, Recollection, Sighting
 from activities.targets.contract import TargetLook, TargetWorker
 from scaler.model.common import Quality
@@ -21,7 +22,7 @@ def sighting(number: int) -> Sighting:
         own_hosts=True,
         workers=(TargetWorker(seen=seen, host_name="pod-a"),),
     )
-    return Sighting(look, Joined((seen,), frozenset(), ()), {}, now)
+    return Sighting(look, Joined((WorkerTold(seen, ()),), frozenset(), ()), {}, now)
 
 
 def remembered(restarts: int) -> Recollection:

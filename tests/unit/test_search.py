@@ -70,6 +70,7 @@ def estimates(draw: st.DrawFn) -> Estimate:
         cache=cache_use(draw(uses_of_caches())),
         workflow_cores=draw(st.sampled_from([None, 1.0])),
         start_seconds=draw(st.sampled_from([1.0, 20.0])),
+        answered_until=None,
         schedule_floor=0,
         ready=5,
         starting=0,

@@ -23,6 +23,7 @@ from scaler.model.observation import (
     Fault,
     Observation,
     QueueSeen,
+    QueueSlots,
     ReplaySeen,
     ScheduleSeen,
     TargetSeen,
@@ -41,9 +42,9 @@ from workflows.messages import LONGEST_REASON
 from workflows.payloads import DATA_CONVERTER
 
 KIB = 1024
-LARGEST_TICK = {1: 24 * KIB, 3: 24 * KIB, 8: 32 * KIB}
+LARGEST_TICK = {1: 24 * KIB, 3: 24 * KIB + 512, 8: 32 * KIB}
 LARGEST_MEMORY = {1: 4 * KIB, 3: 8 * KIB, 8: 16 * KIB}
-LARGEST_STATE = {1: 32 * KIB, 3: 40 * KIB, 8: 48 * KIB}
+LARGEST_STATE = {1: 32 * KIB, 3: 40 * KIB, 8: 50 * KIB}
 PARTS = ("main", "tools", "documents", "search", "payments", "reports", "imports", "exports")
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123457, tzinfo=UTC)
@@ -130,6 +131,7 @@ class Hour:
             replay=self._replay(generation.counter),
             workers=rows,
             totals=(self._total(rows, self.size.cache),),
+            slots=tuple(self._slots(name, kind) for name in self.queues for kind in KINDS),
             exits=tuple(self._exit(number) for number in range(10)),
             strangers=tuple(f"{number}@conversations-debug-{number}.internal" for number in range(5)),
             workflow_cores=1.0,
@@ -179,6 +181,19 @@ class Hour:
             arrivals_per_second=1234.5678 * swing,
             dispatches_per_second=1123.4567 * swing,
             rate_limited=False,
+        )
+
+    def _slots(self, name: str, kind: TaskType) -> QueueSlots:
+        return QueueSlots(
+            queue=name,
+            task_type=kind,
+            beating=90,
+            sized=90,
+            slots=9000,
+            used=4567 + self.now.second,
+            done_per_second=1234.5678 + self.now.second,
+            settled_used=4321 + self.now.second,
+            settled_done_per_second=1123.4567 + self.now.second,
         )
 
     def _times(self, name: str, kind: TaskType, swing: float) -> TaskTimesSeen:

@@ -40,10 +40,10 @@ def test_what_holds_a_fleet_back_holds_it_after_an_update_too(operator: Operator
     life = calm(2, bounds={"min": 1, "max": 60}, task_queues=[{"name": "agents", "types": ["activity"]}])
     passed(life, 40, 4.0)
     life.size = Size(2, 60)
-    passed(life, 20, 60.0, change, operator)
+    passed(life, 20, 20.0, change, operator)
     assert life.size.workers == 2
 
-    step = _after_an_update(life, 60.0, change, operator)
+    step = _after_an_update(life, 20.0, change, operator)
 
     assert step.decision.plan.size is None
     assert step.decision.mode is Mode.UNCONFIRMED
