@@ -160,7 +160,7 @@ def _sized(situation: Situation) -> Settled:
         choice = cache_before(situation, harm) or choice
     memory, count = _count(situation, choice, harm)
     size = Size(count.workers, choice.cache)
-    stage = next_stage(situation, size, emergency=choice.emergency, forced=_forced(situation, choice))
+    stage = next_stage(situation, size, emergency=choice.emergency)
     if stage.kept:
         size = Size(size.workers + stage.kept, size.cache)
     under_way = stage != Stage() or choice.emergency or size.workers > situation.current.workers
@@ -222,12 +222,6 @@ def _rollout(situation: Situation, memory: Remembered, choice: CacheChoice) -> R
             began=whole_second(situation.now), before=before, forced=choice.emergency or choice.change is None
         )
     return memory.rollout if situation.rolling else None
-
-
-def _forced(situation: Situation, choice: CacheChoice) -> bool:
-    """Whether memory asks for the change of the cache that begins or goes on; what an operator asks for can wait."""
-    override, rollout = situation.memory.operator.override, _rollout(situation, situation.memory, choice)
-    return rollout is not None and rollout.forced and (override is None or override.cache is None)
 
 
 def _counted(changes: Level, now: datetime) -> Level:

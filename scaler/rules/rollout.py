@@ -23,14 +23,14 @@ class Stage:
     kept: int = 0  # workers of the surge that count from now on
 
 
-def next_stage(situation: Situation, size: Size, *, emergency: bool, forced: bool = False) -> Stage:
+def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     """The next idempotent step that brings all workers to the cache size.
 
     Args:
         situation: Where the fleet stands.
         size: What it is to come to.
-        emergency: Whether workers are being killed for their memory: nothing waits then.
-        forced: Whether memory asks for the change: it does not wait for tasks that outlast the drain.
+        emergency: Whether workers are being killed for their memory: nothing waits then. Any other change, also one
+            that memory asks for, waits for tasks that outlast the drain.
 
     """
     seen, surge = situation.seen, situation.surge
@@ -38,7 +38,7 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool, forced: boo
         return _ending(situation, size)
     if not emergency and not situation.breaching and surge > 0 and not seen.serves_with(size.cache):
         return Stage(step=RolloutStep.SURGE, surge=surge)
-    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_replaced(situation, size, forced=forced or emergency))
+    return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_replaced(situation, size, emergency=emergency))
 
 
 def _ending(situation: Situation, size: Size) -> Stage:
@@ -65,7 +65,7 @@ def workers_kept(situation: Situation, size: Size) -> int:
     return max(min(situation.staying - size.workers, room), 0)
 
 
-def _replaced(situation: Situation, size: Size, *, forced: bool) -> tuple[str, ...]:
+def _replaced(situation: Situation, size: Size, *, emergency: bool) -> tuple[str, ...]:
     """Workers to be replaced now: as many as the surge makes up for, and in any case those about to be killed.
 
     Of those that only grow towards a kill, no more than leave half of the workers: the rest take over their workflows
@@ -78,7 +78,7 @@ def _replaced(situation: Situation, size: Size, *, forced: bool) -> tuple[str, .
     going = with_all_that_fill_up(situation, urgent)
     room = max(0, max(situation.surge, 1) - (situation.seen.live_count - ready_count))
     any_stay = sum(worker.name in going for worker in situation.seen.ready) < ready_count
-    going |= {worker.name for worker in _spared(situation, old, forced=forced)[:room]}
+    going |= {worker.name for worker in _spared(situation, old, emergency=emergency)[:room]}
     going |= _outgrowing(situation, old, size, any_stay=any_stay)
     return tuple(worker.name for worker in old if worker.name in going)
 
@@ -89,11 +89,11 @@ def _old(situation: Situation, size: Size) -> list[WorkerSeen]:
     return sorted(old, key=lambda worker: worker.memory_bytes or 0, reverse=True)
 
 
-def _spared(situation: Situation, old: list[WorkerSeen], *, forced: bool) -> list[WorkerSeen]:
-    """Those of the old ones that may be replaced, in their order: where memory forces it, those that lose work last."""
+def _spared(situation: Situation, old: list[WorkerSeen], *, emergency: bool) -> list[WorkerSeen]:
+    """Those of the old ones that may be replaced, in their order; in an emergency those that lose work last."""
     may_leave = situation.running_work.names
     free = [worker for worker in old if worker.name in may_leave]
-    return free + [worker for worker in old if worker.name not in may_leave] if forced else free
+    return free + [worker for worker in old if worker.name not in may_leave] if emergency else free
 
 
 def _outgrowing(situation: Situation, old: list[WorkerSeen], size: Size, *, any_stay: bool) -> set[str]:

@@ -12,7 +12,7 @@ from scaler.model.common import Size, TaskType
 from scaler.model.decision import Constraint, Mode, Reason
 from scaler.model.observation import Observation, ReplaySeen, UnderWay, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
-from scaler.model.remembered import Operator, Override, Stop
+from scaler.model.remembered import Operator, Override, Rollout, Stop
 from scaler.state import State
 from scaler.words.explain import explain
 from tests.support import plausible
@@ -292,3 +292,16 @@ def test_few_samples_say_little_of_how_lengths_vary() -> None:
     _lived(life, _one_job_each, samples=1, service_mean_seconds=180.0, service_scv=0.0)
 
     assert life.size.workers == 5
+
+
+def test_a_cut_for_memory_that_nobody_breaches_yet_replaces_idle_workers_only() -> None:
+    """A worker that fills up is an emergency, and goes then."""
+    life = _life(6)
+
+    def rows(index: int, row: WorkerSeen) -> WorkerSeen:
+        return replace(row, cache=100 if index < 4 else 60, activity_slots_used=1 if index < 3 else 0)
+
+    life.memory = replace(life.memory, rollout=Rollout(began=life.now, before=100, forced=True))
+    life.tick(_seen(life, rows, **UNKNOWN_LENGTH), Operator())
+
+    assert life.steps[-1].decision.plan.replace == ("w-3",)
