@@ -14,7 +14,7 @@ from scaler.model.remembered import Change
 from scaler.rules.situation import Situation
 from scaler.rules.trial import unsettled
 from scaler.size.activity_memory import RunningActivities
-from scaler.size.cache_bounds import TRUSTED_GROWTH, replayable
+from scaler.size.cache_bounds import TRUSTED_GROWTH, replayable, usable_bytes
 
 RAISE_FACTOR, CUT_FACTOR = 1.4, 0.8
 FULL_FRACTION = 0.8
@@ -207,6 +207,14 @@ def _is_full(situation: Situation, cache: int) -> bool:
     return any((worker.cached or 0) >= full for worker in situation.seen.live)
 
 
+def _bursts(situation: Situation) -> bool:
+    """Whether tasks wait, and memory has not come to where a cut can't: replays would take what is short already."""
+    usable = usable_bytes(situation.estimate.memory, situation.fleet)
+    if usable is None or (situation.estimate.memory.fullest_bytes or 0) >= usable:
+        return False
+    return situation.late is True or any(load.backlog_growth_per_second > 0 for load in situation.estimate.loads)
+
+
 def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | None:
     """Why an ordinary change has to wait; None if it does not."""
     memory, estimate = situation.memory, situation.estimate
@@ -223,6 +231,7 @@ def _blocked(situation: Situation, wanted: int, current: int) -> Constraint | No
             or (wanted < current and not estimate.memory.told_apart)
         ),
         Constraint.RUNNING_WORK: not needed and situation.running_work.busy > 0,
+        Constraint.BACKLOG: not _overridden(situation) and wanted < current and _bursts(situation),
         Constraint.EMBARGO: not needed
         and (unsettled(situation) or any(embargo.change is change for embargo in memory.embargoes)),
         Constraint.NO_GAIN: not needed

@@ -93,3 +93,29 @@ def test_a_cache_that_filled_before_anybody_told_of_it_is_cut_to_what_it_can_hav
     assert life.steps[-1].decision.mode is Mode.EMERGENCY
     assert life.size.cache is not None
     assert given_to_each / 4 <= life.size.cache <= given_to_each
+
+
+def test_a_cut_that_is_not_forced_does_not_fall_into_a_burst() -> None:
+    """By what 60 runs take, 200 will not fit; while tasks wait and memory is at half of its limit, the cut waits."""
+    life = Life(declared(workers={"min": 4, "max": 4}), Size(4, 200), 3 * 2**20, ReplaySeen())
+    for fill in (0.1, 0.15, 0.2, 0.25, 0.3, 0.3, 0.3, 0.3):
+        seen = life.observe(4.0, fill)
+        late = tuple(replace(queue, backlog_tasks=9, backlog_age_seconds=4.0) for queue in seen.queues)
+        life.tick(replace(seen, queues=late), Operator())
+    assert life.size.cache == 200
+
+    life.tick(life.observe(4.0, 0.3), Operator())
+
+    assert life.size.cache is not None
+    assert life.size.cache <= 125
+
+
+def test_a_burst_does_not_put_off_a_cut_once_the_head_room_is_used() -> None:
+    life = Life(declared(workers={"min": 4, "max": 4}), Size(4, 200), 3 * 2**20, ReplaySeen())
+    for fill in (0.1, 0.2, 0.3, 0.4, 0.5, 0.55, 0.6, 0.63, 0.63):
+        seen = life.observe(4.0, fill)
+        late = tuple(replace(queue, backlog_tasks=9, backlog_age_seconds=4.0) for queue in seen.queues)
+        life.tick(replace(seen, queues=late), Operator())
+
+    assert life.size.cache is not None
+    assert life.size.cache < 200
