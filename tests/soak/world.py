@@ -309,7 +309,7 @@ class World:
             ),
             workers=tuple(self._worker(worker) for worker in self.workers),
             queues=tuple(self._queue(stream) for stream in declared),
-            task_times=tuple(_times(stream) for stream in declared) if self.histories else (),
+            task_times=tuple(self._times(stream) for stream in declared) if self.histories else (),
             replay=self._replay(),
             exits=tuple(self.exits),
             suspects=self.suspects,
@@ -362,14 +362,17 @@ class World:
             closed=40,
         )
 
-
-def _times(stream: Stream) -> TaskTimes:
-    late = stream.backlog >= 1 or bool(stream.waiting)
-    return TaskTimes(
-        queue=stream.kind.queue,
-        type=stream.kind.type,
-        samples=100,
-        schedule_to_start_seconds=None if late else 0.01,
-        service_mean_seconds=stream.seconds,
-        service_scv=0.1,
-    )
+    def _times(self, stream: Stream) -> TaskTimes:
+        late = stream.backlog >= 1 or bool(stream.waiting)
+        under_way = [task for worker in self.workers for task in worker.tasks if task.stream is stream]
+        return TaskTimes(
+            queue=stream.kind.queue,
+            type=stream.kind.type,
+            samples=100,
+            schedule_to_start_seconds=None if late else 0.01,
+            service_mean_seconds=stream.seconds,
+            service_scv=0.1,
+            longest_seconds=1.5 * stream.seconds,
+            under_way=len(under_way) if stream.kind.long else None,
+            oldest_seconds=max((self.t - task.began for task in under_way), default=0.0),
+        )
