@@ -11,8 +11,6 @@ CASES = sorted({module.name for module in pkgutil.iter_modules(cases.__path__)} 
 
 OPEN = frozenset(
     {
-        "long_jobs_spread",
-        "no_heartbeats_long_jobs",
         "to_zero",
     }
 )
