@@ -84,6 +84,7 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         waiting_since=waiting_since_after(demand, seen),
         most_done=most_done,
         most_done_service=most_done_service,
+        slots_per_worker=_slots_told(demand, seen),
     )
 
 
@@ -146,14 +147,15 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
     if silent and seen.times.under_way is not None:
         # What has not ended is in no service time yet.
         busy = max(busy or 0.0, seen.times.under_way.tasks)
-    if growth > 0 and busy and service:
+    if growth > 0 and busy and service and task_type is TaskType.ACTIVITY:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
         rates.append(busy / service + growth)
     if service and demand.busy_slots.value and task_type is TaskType.ACTIVITY:
         # By Little's law as much arrives as is busy, and slots tell sooner than averages of a queue's rates.
         # Of workflow tasks, which last milliseconds, a momentary count of slots says next to nothing.
         rates.append(demand.busy_slots.value / service)
-    rate = max(rates)
+    rate, told = max(rates), _slots_told(demand, seen)
+    slots_per_worker = told if told is not None else seen.slots.per_worker
     return Load(
         queue=seen.polled.queue,
         task_type=task_type,
@@ -169,15 +171,20 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
         busy_slots=math.ceil(share * (busy or 0.0) - 1e-9),
         busy_told=seen.any_beats and not seen.slots.apportioned,
         busy_known=seen.all_beat or (seen.never_beats and (sampled or seen.times.under_way is not None)),
-        slots_per_worker=seen.slots.per_worker,
-        most_per_second=most_per_second(demand, seen.slots.per_worker, now),
-        slots_known=seen.slots.known,
+        slots_per_worker=slots_per_worker,
+        most_per_second=most_per_second(demand, slots_per_worker, now),
+        slots_known=seen.slots.known or told is not None,
         read_at=statistics.at,
         rate_limited=demand.limited_at is not None and now - demand.limited_at <= LIMIT_TIME,
         watched=max(now - demand.since, timedelta(0)) if demand.since is not None else timedelta(0),
         quality=seen.quality(now),
         unread=unread,
     )
+
+
+def _slots_told(demand: Demand, seen: SeenQueue) -> int | None:
+    """Slots of a worker as workers last told: new ones are silent until their first heartbeat."""
+    return seen.slots.per_worker if seen.any_beats and seen.slots.known else demand.slots_per_worker
 
 
 def _rate_read(seen: SeenQueue, fleet: Fleet, demand: Demand) -> float:
