@@ -10,6 +10,7 @@ from scaler.model.common import Size
 from scaler.model.observation import WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
 from scaler.rules.filling import with_all_that_fill_up
+from scaler.rules.relief import relieved
 from scaler.rules.situation import Situation
 
 
@@ -35,7 +36,8 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
     """
     seen, surge = situation.seen, situation.surge
     if size.cache is None or seen.caches <= {None, size.cache}:
-        return _ending(situation, size)
+        full = relieved(situation)
+        return Stage(step=RolloutStep.REPLACE, surge=surge, replace=full) if full else _ending(situation, size)
     if not emergency and not situation.breaching and surge > 0 and not seen.serves_with(size.cache):
         return Stage(step=RolloutStep.SURGE, surge=surge)
     return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_replaced(situation, size, emergency=emergency))

@@ -2,8 +2,10 @@
 
 import random
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from benchmarks.live.figures import LATE_SECONDS, PATIENCE_SECONDS
 from benchmarks.live.options import Options
@@ -41,7 +43,7 @@ class Played:
     started: int
 
 
-def play(options: Options, workers: int = 2, cache: int = 1000) -> Played:
+def play(options: Options, fleet: Mapping[str, Any] = FLEET, *, workers: int = 2, cache: int = 1000) -> Played:
     """Take so many workers over, or keep `options.fixed` without any decision."""
     turns, seconds = list(turns_of(options)), shape_seconds(options.phases)
     platform = Platform(
@@ -54,7 +56,7 @@ def play(options: Options, workers: int = 2, cache: int = 1000) -> Played:
         bytes_per_context=FREEING_BYTES if options.hygiene else PLAIN_BYTES,
         growth_bytes=options.growth_kib * 1024,
     )
-    control = None if options.fixed else _Control(world)
+    control = None if options.fixed else _Control(world, fleet)
     paid, most, now = 0.0, 0, BEGINS
     while now < seconds + PATIENCE_SECONDS and not (now > seconds and all(turn.answered_at for turn in turns)):
         world.step(now)
@@ -77,9 +79,9 @@ def play(options: Options, workers: int = 2, cache: int = 1000) -> Played:
 class _Control:
     """The loop around the decision, looking once a second."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, fleet: Mapping[str, Any]) -> None:
         self._world = world
-        self._loop = FleetLoop(FLEET, _at(BEGINS))
+        self._loop = FleetLoop(fleet, _at(BEGINS))
         self._tick_is_over = True
         self._looks_at = BEGINS
 
