@@ -3,7 +3,6 @@
 A cut for safety is immediate. Everything else waits until it is calm, pays, and was not changed a moment ago.
 """
 
-import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -193,9 +192,10 @@ def _wanted(situation: Situation, current: int) -> int:
         return current
     if need.safe_cache is not None and need.safe_cache < current:
         # Where memory does not hold the declared minimum, what is needed lies below it: a cut must not raise.
-        # What nobody ever held is extrapolation: a cut that stops short of it would not be the last.
-        held = math.ceil(TRUSTED_GROWTH * situation.estimate.memory.most_held)
-        cut = min(int(SLACK * need.safe_cache), need.size.cache, max(held, CACHE_FLOOR), _replayable(situation))
+        # What nobody held half of is extrapolation: a cut now would go too far or not be the last one.
+        if TRUSTED_GROWTH * situation.estimate.memory.most_held < need.safe_cache:
+            return current
+        cut = min(int(SLACK * need.safe_cache), need.size.cache, _replayable(situation))
         return max(cut, min(situation.fleet.cache.min, need.size.cache))
     if need.size.cache >= RAISE_FACTOR * current and _is_full(situation, current):
         return need.size.cache

@@ -15,8 +15,8 @@ def relieved(situation: Situation) -> tuple[str, ...]:
     that keep to a high level would be replaced for ever. None takes the place of a worker that alone serves, and none
     is replaced for a poisonous workflow, which would fill its successor too.
     """
-    memory, ready = situation.estimate.memory, situation.seen.ready
+    memory = situation.estimate.memory
     if memory.limit_bytes is None or situation.poisoned or (memory.soonest_bytes or 0.0) < memory.limit_bytes:
         return ()
     growing = (worker.name for worker in situation.breaching if worker.state is WorkerState.READY)
-    return tuple(growing)[: len(ready) // 2]
+    return tuple(growing)[: situation.seen.ready_count // 2]
