@@ -16,6 +16,7 @@ from scaler.model.decision import Decision
 from scaler.model.observation import UNASKED, ExitReason, Observation, WorkerExit, WorkerTotals
 from scaler.model.record import StepOutcome
 from scaler.state import State
+from scaler.words.ends import failing_words
 from scaler.words.explain import headline
 
 ENDS_SHOWN = 5
@@ -179,6 +180,8 @@ def _wrong(seen: Observation, now: datetime) -> Iterator[Fact]:
         yield "ended", Text(_end(end, now), style=ALARM)
     if len(unasked) > ENDS_SHOWN:
         yield "", f"and {len(unasked) - ENDS_SHOWN} more within ten minutes"
+    if seen.target.failing is not None:
+        yield "failing", Text(words.printable(failing_words(seen.target.failing)), style=ALARM)
     if seen.target.unschedulable:
         why = f": {words.printable(seen.target.unschedulable_reason)}" if seen.target.unschedulable_reason else ""
         yield "not placed", Text(f"{seen.target.unschedulable} workers can't be scheduled{why}", style=ALARM)
@@ -196,4 +199,5 @@ def _wrong(seen: Observation, now: datetime) -> Iterator[Fact]:
 def _end(end: WorkerExit, now: datetime) -> str:
     cache = f", cache {end.cache}" if end.cache is not None else ""
     memory = f", at most {words.size(end.memory_bytes)}" if end.memory_bytes is not None else ""
-    return f"{words.printable(end.worker)} {words.spoken(end.reason)} {words.ago(end.at, now)}{cache}{memory}"
+    status = f", status {end.status}" if end.status is not None else ""
+    return f"{words.printable(end.worker)} {words.spoken(end.reason)} {words.ago(end.at, now)}{status}{cache}{memory}"

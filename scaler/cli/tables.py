@@ -9,7 +9,7 @@ from rich.text import Text
 from scaler.cli.words import printable
 from scaler.model.decision import Mode
 
-_ALARMING = {Mode.EMERGENCY, Mode.MEMORY_LIMIT_TOO_SMALL, Mode.INFEASIBLE, Mode.BLOCKED}
+_ALARMING = {Mode.EMERGENCY, Mode.MEMORY_LIMIT_TOO_SMALL, Mode.INFEASIBLE, Mode.BLOCKED, Mode.WORKERS_FAILING}
 _CALM = {Mode.STEADY}
 
 GOOD, WARNING, ALARM, QUIET = "green", "yellow", "bold red", "dim"

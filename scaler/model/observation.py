@@ -217,6 +217,20 @@ class WorkerExit:
     cache: int | None = None
     cached: int | None = None  # workflows it had cached when it last said so
     memory_bytes: int | None = None  # the highest figure before it ended
+    status: int | None = None  # its exit status; negative is the number of the signal that ended it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingSeen:
+    """Workers that end again and again, by the one that did so most; told for as long as it lasts."""
+
+    worker: str
+    version: str = ""
+    starts: int = 0
+    status: int | None = None  # of its last end; negative is the number of a signal
+    last_line: str = ""  # of its output; no control characters, at most 200
+    log: str = ""  # where the rest is, on the target's host
+    ever_ready: bool = False  # whether any worker of its version ever was
 
     @property
     def identity(self) -> str:
@@ -235,6 +249,8 @@ class TargetSeen(Reading):
     unschedulable: int = 0
     unschedulable_reason: str | None = None
     other_scaler: str | None = None  # another autoscaler that moves the same target
+    failing: FailingSeen | None = None
+    rolls_out: bool = False  # a new version of the workers is this product's to bring out, one by one
 
 
 class Wake(TolerantEnum):

@@ -11,6 +11,7 @@ from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Change
 from scaler.rules.activity_floor import workers_for_activity_memory
 from scaler.rules.cache_gate import CacheChoice
+from scaler.rules.failing import never_ready
 from scaler.rules.hold_after_cut import held_after_cut
 from scaler.rules.missed_objective import held_while_late
 from scaler.rules.situation import Situation
@@ -123,6 +124,8 @@ def _ceilings(situation: Situation, wanted: Limit, *, emergency: bool) -> Iterat
         yield Limit(current, Constraint.UNSCHEDULABLE, Reason.UNSCHEDULABLE)
     if emergency or situation.overridden:
         return
+    if never_ready(situation.seen):
+        yield Limit(max(current, 1), Constraint.CRASHES, Reason.WORKERS_NEVER_READY)
     if wanted.constraint in BY_LOAD.values():
         if situation.unproven:
             yield Limit(current, wanted.constraint, Reason.HELD_BY_FIRST_RATES)

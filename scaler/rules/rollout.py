@@ -1,13 +1,13 @@
-"""How a change of the cache size reaches the workers: capacity is surged before any is replaced. Pure.
+"""How a change of the cache size or of the version reaches the workers: surge before any is replaced. Pure.
 
-Where a rollout stands follows from the record and from the cache size each worker started under, so that whoever
-decides next goes on from there.
+Where a rollout stands follows from the record and from what each worker started under, so that whoever decides next
+goes on from there.
 """
 
 from dataclasses import dataclass
 
 from scaler.model.common import Size
-from scaler.model.observation import WorkerSeen, WorkerState
+from scaler.model.observation import WorkerSeen, WorkerState, WorkerTotals
 from scaler.model.record import RolloutStep
 from scaler.rules.filling import with_all_that_fill_up
 from scaler.rules.relief import relieved
@@ -25,7 +25,7 @@ class Stage:
 
 
 def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
-    """The next idempotent step that brings all workers to the cache size.
+    """The next idempotent step that brings all workers to the cache size, and to the version that is started now.
 
     Args:
         situation: Where the fleet stands.
@@ -35,10 +35,10 @@ def next_stage(situation: Situation, size: Size, *, emergency: bool) -> Stage:
 
     """
     seen, surge = situation.seen, situation.surge
-    if size.cache is None or seen.caches <= {None, size.cache}:
+    if not any(_is_old(situation, group, size) for group in seen.totals if group.live):
         full = relieved(situation)
         return Stage(step=RolloutStep.REPLACE, surge=surge, replace=full) if full else _ending(situation, size)
-    if not emergency and not situation.breaching and surge > 0 and not seen.serves_with(size.cache):
+    if not emergency and not situation.breaching and surge > 0 and not _any_new_serves(situation, size):
         return Stage(step=RolloutStep.SURGE, surge=surge)
     return Stage(step=RolloutStep.REPLACE, surge=surge, replace=_replaced(situation, size, emergency=emergency))
 
@@ -86,9 +86,20 @@ def _replaced(situation: Situation, size: Size, *, emergency: bool) -> tuple[str
 
 
 def _old(situation: Situation, size: Size) -> list[WorkerSeen]:
-    """Workers with another cache size, the fullest first: they are the ones at risk."""
-    old = [worker for worker in situation.seen.live if worker.cache not in (None, size.cache)]
+    """Workers with another cache size or version, the fullest first: they are the ones at risk."""
+    old = [worker for worker in situation.seen.live if _is_old(situation, worker, size)]
     return sorted(old, key=lambda worker: worker.memory_bytes or 0, reverse=True)
+
+
+def _is_old(situation: Situation, group: WorkerSeen | WorkerTotals, size: Size) -> bool:
+    """Whether it started as something that is to be replaced; what is not known is not."""
+    other_cache = size.cache is not None and group.cache not in (None, size.cache)
+    return other_cache or group.version in situation.outdated
+
+
+def _any_new_serves(situation: Situation, size: Size) -> bool:
+    groups = [group for group in situation.seen.totals if size.cache is None or group.cache == size.cache]
+    return any(group.ready and group.version not in situation.outdated for group in groups)
 
 
 def _spared(situation: Situation, old: list[WorkerSeen], *, emergency: bool) -> list[WorkerSeen]:

@@ -68,10 +68,18 @@ class Situation:
 
     @cached_property
     def rolling(self) -> bool:
-        """Whether a change of the cache size is under way."""
+        """Whether a change of the cache size, or of what workers are started as, is under way."""
         cache = self.current.cache
         mixed = cache is not None and not self.seen.caches <= {None, cache}
-        return mixed or (self.record is not None and self.record.step is not RolloutStep.NONE)
+        return mixed or bool(self.outdated) or (self.record is not None and self.record.step is not RolloutStep.NONE)
+
+    @cached_property
+    def outdated(self) -> frozenset[str]:
+        """Versions of live workers that are not what one that starts now would be, where that is ours to change."""
+        target = self.seen.target
+        if not target.rolls_out or not target.version:
+            return frozenset()
+        return frozenset(total.version for total in self.seen.totals if total.live) - {"", target.version}
 
     @cached_property
     def foreign_hand(self) -> bool:

@@ -9,6 +9,7 @@ from scaler.model.remembered import figure
 from scaler.rules.cache_gate import CacheChoice
 from scaler.rules.count import Count
 from scaler.rules.effect import shown_in_vain
+from scaler.rules.failing import failing_reasons, none_comes_up
 from scaler.rules.hold_after_cut import held_after_cut
 from scaler.rules.readings import Readings
 from scaler.rules.rollout import Stage
@@ -25,6 +26,7 @@ def mode_of(situation: Situation, choice: CacheChoice, stage: Stage, count: Coun
         Mode.EMERGENCY: choice.emergency,
         Mode.MEMORY_LIMIT_TOO_SMALL: situation.need.memory_floor,
         Mode.FOREIGN_HOLD: count.bound is Constraint.FOREIGN_HAND,
+        Mode.WORKERS_FAILING: none_comes_up(situation.seen),
         Mode.INFEASIBLE: _infeasible(situation),
         Mode.OVERRIDE: situation.memory.operator.override is not None,
         Mode.ROLLOUT: stage != Stage(),
@@ -123,4 +125,5 @@ def _of_all(situation: Situation) -> tuple[Reason, ...]:
         Reason.UNREAD_LOAD: any(load.unread for load in situation.estimate.loads),
         Reason.MEMORY_LIMIT_UNKNOWN: situation.estimate.memory.limit_bytes is None,
     }
-    return tuple(reason for reason, holds in reasons.items() if holds)
+    held = (reason for reason, holds in reasons.items() if holds)
+    return (*failing_reasons(situation.seen), *held)

@@ -8,7 +8,7 @@ from scaler.rules.situation import Situation
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:
     """Names of the workers that are too many: those that lose nothing first, then the least busy.
 
-    Of those that may leave: not serving yet, with the old cache size, idle, least busy, emptiest cache. No more are
+    Of those that may leave: not serving yet, with the old cache size or version, idle, least busy, emptiest cache. No more are
     named than may have to go at once; the rest would be weight in the history.
     """
     excess = situation.seen.live_count - size.workers
@@ -17,7 +17,8 @@ def victims(situation: Situation, size: Size) -> tuple[str, ...]:
     may_leave = situation.running_work.names
 
     def cost(worker: WorkerSeen) -> tuple[bool, bool, bool, int, int]:
-        serves, renewed = worker.state is WorkerState.READY, worker.cache == size.cache
+        serves = worker.state is WorkerState.READY
+        renewed = worker.cache == size.cache and worker.version not in situation.outdated
         return worker.name not in may_leave, serves, renewed, _slots_used(worker), worker.cached or 0
 
     return tuple(worker.name for worker in sorted(situation.seen.live, key=cost)[:excess])

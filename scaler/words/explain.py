@@ -10,6 +10,7 @@ from scaler.model.common import Size, TaskType
 from scaler.model.decision import Alternative, Decision
 from scaler.state import State
 from scaler.wire.units import format_duration, format_size
+from scaler.words.ends import failing_words
 from scaler.words.wording import AGAINST, CONSTRAINTS, MODES, REASONS
 
 FIRST_LOOK = "Looking at the target for the first time"
@@ -213,6 +214,7 @@ def _facts(state: State) -> Facts:
         "fixed": _fixed(state),
         "drain": _seconds(fleet.behaviour.drain.total_seconds()),
         "staying": _staying(state),
+        "failing": failing_words(state.observation.target.failing if state.observation is not None else None),
     }
 
 

@@ -16,9 +16,10 @@ MODES: Final[Mapping[Mode, str]] = {
     Mode.EMERGENCY: "Memory is at its limit, and nothing waits for a cooldown",
     Mode.MEMORY_LIMIT_TOO_SMALL: "Not even the smallest cache fits the memory limit of {limit}",
     Mode.FOREIGN_HOLD: "Somebody else set the worker count; it is left alone until {hold_end}",
+    Mode.WORKERS_FAILING: "Its workers end before they are ready: {failing}",
     Mode.INFEASIBLE: "Its bounds do not allow what it needs",
     Mode.OVERRIDE: "An operator set its size until {override_end}",
-    Mode.ROLLOUT: "Workers are being replaced, so that all have the same cache size",
+    Mode.ROLLOUT: "Workers are being replaced, so that all have the same cache size and version",
     Mode.HOLD_AFTER_CUT: "The cache was cut, and no worker goes until latency has stayed good for a while",
     Mode.NO_SIGNAL: "Nothing is known of its load, so its size is held",
     Mode.UNCONFIRMED: "The target has not confirmed the last change; nothing is taken away until it has",
@@ -242,6 +243,13 @@ REASONS: Final[Mapping[Reason, str]] = {
     Reason.HELD_BY_CRASHES: "no worker goes while workers crash: that is lost capacity, not less load",
     Reason.WORKERS_CRASH: "workers crash and are started anew; no count or cache mends that, their logs say why",
     Reason.HELD_BY_EMBARGO: "no worker goes, since that did harm a while ago",
+    Reason.WORKERS_NEVER_READY: (
+        "no worker of this version was ever ready, so that more of them would not help: {failing}"
+    ),
+    Reason.VERSION_TAKEN_BACK: (
+        "no worker of the new version was ever ready, so that the one before is started again: {failing}"
+    ),
+    Reason.WORKERS_CRASHING: "a worker ends again and again: {failing}",
     Reason.UNREAD_LOAD: "the load was not read for a while and may be as high as it was of late",
     Reason.UNCONFIRMED_PLAN: "the target has not confirmed the last change",
     Reason.ALL_SIGNALS_GONE: "no signal of the load is left",

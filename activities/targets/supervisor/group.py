@@ -10,8 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from activities.targets.supervisor import levels
+from activities.targets.supervisor.last_words import last_line, shown
 from activities.targets.supervisor.launch import Launched, launch
 from activities.targets.supervisor.protocol import Outcome, Place, Step
+from activities.targets.supervisor.readiness import heard
 from activities.targets.supervisor.session import Sessions, boot_id, kill, marked, session_of
 from activities.targets.supervisor.sight import Sight
 from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry, load, save
@@ -63,7 +65,7 @@ class Group:
         if step.record is not None:
             after = replace(after, record=step.record, revision=found.revision + 1)
         if step.wanted is not None:
-            after = levels.levelled(replace(after, wanted=step.wanted), step, now)
+            after = levels.levelled(levels.redefined(after, step.wanted, now), step, now)
         self._keep(after)
         if after.wanted is not None and after.wanted != found.wanted:
             wanted = after.wanted
@@ -95,21 +97,16 @@ class Group:
             watched = worker.poll(entry, sessions, now)
             if worker.gone:
                 ends.append(worker.told(watched))
-                after = levels.after_end(after, watched, ends[-1], now)
+                after = levels.after_end(after, self._with_last_words(watched, ends[-1]), ends[-1], now)
             elif watched != entry:
                 after = after.with_worker(watched)
-        self._keep(self._heard(after))
+        self._keep(heard(self._place, after, now))
         self._forget(ends)
         self._start_due(now)
 
-    def _heard(self, state: SupervisorState) -> SupervisorState:
-        """With the newest version whose workers make their ready files, so that those to come are waited for."""
-        version = state.wanted.definition.version if state.wanted is not None else state.says_ready
-        if version == state.says_ready:
-            return state
-        running = (entry for entry in state.workers if entry.process is not None and entry.version == version)
-        says_so = any(self._place.ready(entry.name).exists() for entry in running)
-        return replace(state, says_ready=version) if says_so else state
+    def _with_last_words(self, entry: WorkerEntry, ended: WorkerExit) -> WorkerEntry:
+        environment = self.state.wanted.definition.environment if self.state.wanted is not None else {}
+        return replace(entry, last_status=ended.status, last_words=last_line(self._place.log(entry.name), environment))
 
     def _forget(self, ends: list[WorkerExit]) -> None:
         for ended in ends:
@@ -120,17 +117,25 @@ class Group:
 
     def _start_due(self, now: Moment) -> None:
         """Start who is due: all wait at a gate until they are written down."""
-        after, wanted = self.state, self.state.wanted
+        after, wanted, definition = self.state, self.state.wanted, self.state.starting
         launched: list[Launched] = []
         for entry in self.state.workers:
-            if wanted is None or entry.process is not None or entry.start_at > now:
+            if wanted is None or definition is None or entry.process is not None or entry.start_at > now:
                 continue
             try:
-                launched.append(launch(self._place, wanted, entry, now))
+                launched.append(launch(self._place, replace(wanted, definition=definition), entry, now))
                 after = after.with_worker(launched[-1].entry)
             except (OSError, ValueError) as error:  # no such directory; a command that no system takes
                 _logger.warning("%s can't be started: %s", entry.name, error)
-                tried = replace(entry, cache=wanted.cache, started_at=now, starts=entry.starts + 1)
+                tried = replace(
+                    entry,
+                    cache=wanted.cache,
+                    version=definition.version,
+                    started_at=now,
+                    starts=entry.starts + 1,
+                    last_status=None,
+                    last_words=shown(str(error), definition.environment),
+                )
                 after = levels.after_end(after, tried, _never_ran(tried), now)
         self._keep(after)
         for one in launched:

@@ -6,11 +6,17 @@ Asking twice for the same is asking once: whoever is on its way out already coun
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from activities.targets.supervisor.protocol import Step
-from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry
-from activities.targets.supervisor.wanted import BackOff
+from activities.targets.supervisor.state import Failure, Moment, SupervisorState, WorkerEntry
+from activities.targets.supervisor.wanted import BackOff, Wanted
 from scaler.model.observation import ExitReason, WorkerExit
+
+CRASHES_TO_FAIL: Final = 2
+"""Ends in a row of one worker, none of whose version was ever ready."""
+
+RETRY_SECONDS: Final = 3600.0
 
 
 def levelled(found: SupervisorState, step: Step, now: Moment) -> SupervisorState:
@@ -63,7 +69,51 @@ def after_end(found: SupervisorState, entry: WorkerEntry, told: WorkerExit, now:
     after = found.with_exit(told)
     if entry.draining or found.wanted is None:
         return after.without_worker(entry.number)
-    return after.with_worker(_due_again(entry, found.wanted.supervision.back_off, now))
+    due = _due_again(entry, found.wanted.supervision.back_off, now)
+    after = after.with_worker(due)
+    if told.reason is ExitReason.OOM_KILLED:  # which says something of its size, not of its definition
+        return after
+    return _given_up(after, due, found.wanted.definition.version, now)
+
+
+def _given_up(found: SupervisorState, entry: WorkerEntry, newest: str, now: Moment) -> SupervisorState:
+    """With the newest definition marked as one that does not come up, once a worker of it has ended twice in a row.
+
+    Where another served before, that is what starts from now on, and at once.
+    """
+    proven = found.proven is not None and found.proven.version == newest
+    if proven or entry.version != newest or entry.crashes < CRASHES_TO_FAIL:
+        return found
+    failure = Failure(
+        version=newest,
+        worker=entry.name,
+        starts=entry.starts,
+        status=entry.last_status,
+        last_words=entry.last_words,
+        at=now,
+    )
+    after = replace(found, failed=failure)
+    return after if after.proven is None else _started_anew(after, now)
+
+
+def redefined(found: SupervisorState, wanted: Wanted, now: Moment) -> SupervisorState:
+    """With other levels. A definition that is new is tried at once by whoever waits for a restart of the one before.
+
+    One that did not come up is tried once more after an hour: what it lacked may be there by then.
+    """
+    after = replace(found, wanted=wanted)
+    if found.failed is not None and now - found.failed.at >= RETRY_SECONDS:
+        after = replace(after, failed=None)
+    if found.wanted is None or found.wanted.definition == wanted.definition:
+        return after
+    return _started_anew(replace(after, failed=None), now)
+
+
+def _started_anew(found: SupervisorState, now: Moment) -> SupervisorState:
+    waiting = (entry for entry in found.workers if entry.process is None)
+    for entry in waiting:
+        found = found.with_worker(replace(entry, start_at=now, crashes=0))
+    return found
 
 
 def after_boot(found: SupervisorState, boot: str, now: datetime, moment: Moment) -> SupervisorState:

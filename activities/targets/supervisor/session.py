@@ -119,6 +119,11 @@ class WorkerSession:
         """Whether it ended while nobody watched."""
         return self._child is None and self._leader is None
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, negative for a signal; None while it runs, and of one that was not started here."""
+        return self._child.returncode if self._child is not None else None
+
     def go(self) -> None:
         """Let the process become the worker."""
         if self._child is not None and self._child.stdin is not None:

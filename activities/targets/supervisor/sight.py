@@ -8,10 +8,14 @@ from typing import Final
 
 from activities.targets.contract import TargetLook, TargetWorker
 from activities.targets.supervisor.protocol import Enforcement, Place
+from activities.targets.supervisor.readiness import is_ready
 from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry
 from activities.targets.supervisor.worker import Worker
 from scaler.model.common import Quality
-from scaler.model.observation import TargetSeen, WorkerSeen, WorkerState
+from scaler.model.observation import FailingSeen, TargetSeen, WorkerSeen, WorkerState
+
+CRASHES_TOLD: Final = 2
+"""In a row: one alone is restarted at once, and mostly heals."""
 
 EXITS_TOLD: Final = timedelta(minutes=10)
 
@@ -39,8 +43,8 @@ class Sight:
         return {entry.name: entry.enforcement for entry in self.state.workers if entry.process is not None}
 
     def _target(self, clock: datetime) -> TargetSeen:
-        wanted = self.state.wanted
-        if wanted is None:
+        wanted, starting = self.state.wanted, self.state.starting
+        if wanted is None or starting is None:
             return TargetSeen(at=clock, quality=Quality.FRESH, desired=0)
         return TargetSeen(
             at=clock,
@@ -48,8 +52,38 @@ class Sight:
             desired=wanted.workers,
             cache=wanted.cache,
             memory_limit_bytes=wanted.definition.memory_limit_bytes,
-            version=wanted.definition.version,
+            version=starting.version,
+            failing=self._failing(),
+            rolls_out=True,
         )
+
+    def _failing(self) -> FailingSeen | None:
+        """The version that did not come up; else the worker that crashed most often in a row, while it is not back."""
+        if (failed := self.state.failed) is not None:
+            return FailingSeen(
+                worker=failed.worker,
+                version=failed.version,
+                starts=failed.starts,
+                status=failed.status,
+                last_line=failed.last_words,
+                log=str(self.place.log(failed.worker)),
+            )
+        crashing = [entry for entry in self.state.workers if entry.crashes >= CRASHES_TOLD and not self._serves(entry)]
+        worst = max(crashing, key=lambda entry: entry.crashes, default=None)
+        if worst is None:
+            return None
+        return FailingSeen(
+            worker=worst.name,
+            version=worst.version,
+            starts=worst.starts,
+            status=worst.last_status,
+            last_line=worst.last_words,
+            log=str(self.place.log(worst.name)),
+            ever_ready=True,
+        )
+
+    def _serves(self, entry: WorkerEntry) -> bool:
+        return self._state_of(entry, self.workers.get(entry.number)) in (WorkerState.READY, WorkerState.DRAINING)
 
     def _worker(self, entry: WorkerEntry) -> TargetWorker:
         worker = self.workers.get(entry.number)
@@ -81,7 +115,7 @@ class Sight:
             return WorkerState.RESTARTING if entry.starts else WorkerState.STARTING
         if worker.ended:
             return WorkerState.RESTARTING
-        ready = self.place.ready(entry.name).exists() or self._is_taken_for_ready(entry, entry.started_at)
+        ready = is_ready(self.place, self.state, entry, self.now)
         return WorkerState.READY if ready else WorkerState.STARTING
 
     def _started_in_seconds(self, entry: WorkerEntry) -> float | None:
@@ -94,11 +128,3 @@ class Sight:
             return None
         took = self.now - entry.started_at - (datetime.now(UTC).timestamp() - said_at)
         return took if 0 <= took <= self.now - entry.started_at else None
-
-    def _is_taken_for_ready(self, entry: WorkerEntry, started_at: Moment) -> bool:
-        """Whether its time is up. Where workers of its version make their ready files, only the file counts."""
-        wanted = self.state.wanted
-        if wanted is None:
-            return True
-        says_so = entry.version == self.state.says_ready
-        return not says_so and self.now - started_at >= wanted.supervision.ready_after_seconds

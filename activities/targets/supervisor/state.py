@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from activities.targets.supervisor.protocol import Enforcement
 from activities.targets.supervisor.session import ProcessIdentity
-from activities.targets.supervisor.wanted import Wanted
+from activities.targets.supervisor.wanted import Definition, Wanted
 from scaler.model.observation import WorkerExit
 from scaler.model.record import TargetRecord
 
@@ -44,6 +44,8 @@ class WorkerEntry:
     start_at: Moment = 0.0
     starts: int = 0
     crashes: int = 0  # in a row
+    last_status: int | None = None  # of the process before
+    last_words: str = ""  # that it wrote
     drain_until: Moment | None = None
     asked_to_go: bool = False  # it got its SIGTERM
 
@@ -66,6 +68,18 @@ class WorkerEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A version whose workers never came up, by the one that showed it."""
+
+    version: str
+    worker: str
+    starts: int
+    status: int | None
+    last_words: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorState:
     """All that a supervisor remembers. Processes of another boot are gone whatever their numbers."""
 
@@ -76,8 +90,18 @@ class SupervisorState:
     workers: tuple[WorkerEntry, ...] = ()
     next_number: int = 1
     exits: tuple[WorkerExit, ...] = ()
+    proven: Definition | None = None  # the newest of which a worker was ready
+    failed: Failure | None = None  # the newest, if none of its workers came up
     says_ready: str = ""  # the version of the definition whose workers were seen to make their ready files
     version: int = 1
+
+    @property
+    def starting(self) -> Definition | None:
+        """What a worker that starts now becomes: what is wanted, or what served before if that did not come up."""
+        if self.wanted is None:
+            return None
+        given_up = self.failed is not None and self.failed.version == self.wanted.definition.version
+        return self.proven if given_up and self.proven is not None else self.wanted.definition
 
     @property
     def at_rest(self) -> bool:

@@ -86,6 +86,7 @@ class Worker:
             at=datetime.now(UTC),
             cache=entry.cache,
             memory_bytes=self._highest_bytes(entry),
+            status=self._session.exit_status,
         )
 
     def _drain(self, entry: WorkerEntry, sessions: Sessions, now: Moment) -> WorkerEntry:
