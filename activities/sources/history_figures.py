@@ -1,12 +1,12 @@
 """Figures from sampled histories: waits, service times, the cost of replays, how soon runs are used again. Pure."""
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from statistics import fmean
 
 from activities.sources.samples import Samples
+from scaler.learn.nearest_rank import nearest_rank
 from scaler.learn.replay_cost import sticky_tasks
 from scaler.model.common import Quality, TaskType
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen, TaskTimesSeen
@@ -37,10 +37,10 @@ def task_times(samples: Iterable[Samples], queue: str, task_type: TaskType, perc
         queue=queue,
         task_type=task_type,
         samples=len(ran),
-        schedule_to_start_seconds=_percentile(waits, percentile),
+        schedule_to_start_seconds=nearest_rank(waits, percentile),
         service_mean_seconds=mean,
         service_scv=variance / mean**2 if mean > 0 else None,
-        longest_seconds=_percentile(sorted(ran), LONGEST_PERCENTILE),
+        longest_seconds=nearest_rank(ran, LONGEST_PERCENTILE),
     )
 
 
@@ -72,11 +72,6 @@ def replay_seen(samples: Sequence[Samples]) -> ReplaySeen:
         silences=_in_buckets(silence for silence in silences if silence is not None),
         closed=sum(run.sample.closed for run in runs),
     )
-
-
-def _percentile(waits: Sequence[float], percentile: float) -> float | None:
-    """The smallest wait that so many per cent do not exceed; None where no task was queued at all."""
-    return waits[min(len(waits) - 1, math.ceil(len(waits) * percentile / 100) - 1)] if waits else None
 
 
 def _in_buckets(times_seconds: Iterable[float]) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from scaler.door import Problem
 from scaler.fleet import Fleet
@@ -12,6 +12,9 @@ from scaler.model.record import Applied, TargetRecord
 
 CLOCKS_AGREE = timedelta(seconds=2)
 """An answer is on its way for less than this."""
+
+EXITS_TOLD: Final = timedelta(minutes=10)
+"""Every target tells each end of a worker for so long, so that an observation that is lost loses none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +45,7 @@ class TargetWorker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetLook:
-    """The target and all its workers at one moment; `exits` reaches ten minutes back.
+    """The target and all its workers at one moment; `exits` reaches `EXITS_TOLD` back.
 
     `clock` is what the target's own clock showed when it told this; None where its times are the Temporal server's.
     """

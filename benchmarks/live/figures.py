@@ -1,6 +1,5 @@
 """What a run comes to, in figures. Pure: what was planned, said, seen and read in; one row out."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from benchmarks.live.talk import Said
 from benchmarks.live.watch import Sample, Watched, worker_seconds
 from examples.agents.arrivals import Phase
 from examples.agents.tally import Tally
+from scaler.learn.nearest_rank import nearest_rank
 
 LATE_SECONDS: Final = 10.0
 PATIENCE_SECONDS: Final = 30.0
@@ -114,8 +114,8 @@ def figures(run: Run) -> Figures:
         turn_p50_s=tally.latency_seconds(50),
         turn_p95_s=tally.latency_seconds(95),
         turn_p99_s=tally.latency_seconds(99),
-        activity_wait_p95_s=_percentile([wait.seconds for wait in run.waits.activities], 95),
-        workflow_task_wait_p95_s=_percentile([wait.seconds for wait in run.waits.workflow_tasks], 95),
+        activity_wait_p95_s=nearest_rank([wait.seconds for wait in run.waits.activities], 95),
+        workflow_task_wait_p95_s=nearest_rank([wait.seconds for wait in run.waits.workflow_tasks], 95),
         oom_kills=len(run.oom_kills),
         oom_kills_after_first_decision=_kills_after(run),
         restarts=_restarts(samples),
@@ -146,13 +146,6 @@ def _restarts(samples: Sequence[Sample]) -> int:
         for worker in sample.workers:
             most[worker.name] = max(most.get(worker.name, 0), worker.restarts)
     return sum(most.values())
-
-
-def _percentile(values: Sequence[float], percent: float) -> float | None:
-    """The value that so many percent of all stay at or below; None without any."""
-    if not values:
-        return None
-    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from examples.demo.recording import Sample, Wait
-from examples.demo.summary import percentile
+from scaler.learn.nearest_rank import nearest_rank
 
 Points = tuple[list[float], list[float]]
 """Seconds since the load began, and the figure at each of them."""
@@ -48,7 +48,7 @@ def wait_percentile(waits: Sequence[Wait], until_seconds: float, percent: float)
     times, figures = [], []
     for at_seconds in _grid(until_seconds):
         recent = [wait.seconds for wait in waits if at_seconds - WINDOW_SECONDS < wait.at_seconds <= at_seconds]
-        figure = percentile(recent, percent)
+        figure = nearest_rank(recent, percent)
         times.append(at_seconds)
         figures.append(figure if figure is not None else float("nan"))
     return times, figures

@@ -1,6 +1,5 @@
 """What a demo comes to, in figures. Pure: a recording in, figures out."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,6 +12,7 @@ from examples.demo.recording import Recording
 from examples.demo.scenes import Scene
 from scaler.cli import words
 from scaler.cli.tables import facts
+from scaler.learn.nearest_rank import nearest_rank
 from scaler.model.common import Size
 
 
@@ -58,10 +58,10 @@ def summarised(recording: Recording, told: Sequence[Scene], picture: Path) -> Su
         turns_failed=last.failed if last is not None else 0,
         turn_latency_p95_ms=_milliseconds(recording.turn_latency_p95_seconds),
         activity_schedule_to_start_p95_ms=_milliseconds(
-            percentile([wait.seconds for wait in recording.activity_waits], 95)
+            nearest_rank([wait.seconds for wait in recording.activity_waits], 95)
         ),
         workflow_task_schedule_to_start_p95_ms=_milliseconds(
-            percentile([wait.seconds for wait in recording.workflow_task_waits], 95)
+            nearest_rank([wait.seconds for wait in recording.workflow_task_waits], 95)
         ),
         replayed_elsewhere=sum(wait.replayed for wait in recording.workflow_task_waits),
         workflow_tasks=len(recording.workflow_task_waits),
@@ -71,13 +71,6 @@ def summarised(recording: Recording, told: Sequence[Scene], picture: Path) -> Su
         history_events=recording.history_events,
         picture=str(picture),
     )
-
-
-def percentile(values: Sequence[float], percent: float) -> float | None:
-    """The value that so many percent of all stay at or below; None without any."""
-    if not values:
-        return None
-    return sorted(values)[max(0, math.ceil(percent / 100 * len(values)) - 1)]
 
 
 def _changes(sizes: Sequence[Size]) -> int:

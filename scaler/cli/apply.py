@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.fleet_file import DeclaredFleet, read_fleets
-from scaler.cli.fleets import FleetWorkflows
+from scaler.cli.fleets import FleetWorkflows, fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.cli.validate import Files
@@ -49,8 +48,7 @@ async def apply(*, file: Files, fleets: Fleets = LIVE, output: Output = SHOWN) -
     """
     declared = read_fleets(file)
     screen = Screen(output)
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout)
+    async with fleet_workflows(fleets) as workflows:
         outcomes = [await _apply(workflows, fleet) for fleet in declared]
     _show(screen, outcomes)
     return next((each.status for each in outcomes if each.status is not Exit.OK), Exit.OK)

@@ -21,6 +21,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.cli.options import Connection
 from scaler.cli.server_answers import namespace_missing
+from scaler.cli.words import first_line
 from workflows.payloads import DATA_CONVERTER
 
 DEFAULT_ADDRESS = "localhost:7233"
@@ -132,14 +133,14 @@ def in_words(error: RPCError, settings: Settings) -> CommandFailed:
     if error.status in (RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.PERMISSION_DENIED):
         return CommandFailed(
             Exit.UNREACHABLE,
-            f"{settings.place} refuses these credentials: {_first_line(error.message)}",
+            f"{settings.place} refuses these credentials: {first_line(error.message)}",
             "Check --api-key, TEMPORAL_API_KEY or the client certificate, and what they are allowed to do.",
         )
     if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED):
-        return _unreachable(settings, _first_line(error.message) or "no answer in time")
+        return _unreachable(settings, first_line(error.message) or "no answer in time")
     if error.status is RPCStatusCode.RESOURCE_EXHAUSTED:
         return CommandFailed(Exit.UNCONFIRMED, f"{settings.place} is over its limit", "Try again in a while.")
-    return CommandFailed(Exit.REFUSED, f"{settings.place} refuses: {_first_line(error.message)}")
+    return CommandFailed(Exit.REFUSED, f"{settings.place} refuses: {first_line(error.message)}")
 
 
 def _profile(options: Connection, environment: Mapping[str, str]) -> ClientConfigProfile:
@@ -236,11 +237,7 @@ def _unreachable(settings: Settings, reason: str) -> CommandFailed:
 
 def _reason(message: str) -> str:
     words = next((words for sign, words in _REASONS.items() if sign.lower() in message.lower()), None)
-    return words or _first_line(message.removeprefix("Failed client connect: "))
-
-
-def _first_line(message: str) -> str:
-    return message.strip().splitlines()[0][:200] if message.strip() else ""
+    return words or first_line(message.removeprefix("Failed client connect: "))
 
 
 def _whoever_asks() -> str:

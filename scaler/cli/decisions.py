@@ -7,8 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from scaler.cli import words
-from scaler.cli.connection import connected
-from scaler.cli.fleets import FleetWorkflows
+from scaler.cli.fleets import fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.cli.tables import add_row, mode_style, plain_table
@@ -27,8 +26,7 @@ async def decisions(fleet: str, /, *, fleets: Fleets = LIVE, output: Output = SH
 
     """
     screen = Screen(output)
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout)
+    async with fleet_workflows(fleets) as workflows:
         log = await workflows.decisions(fleet)
     if screen.json:
         screen.document(log, tuple[DecisionSummary, ...])

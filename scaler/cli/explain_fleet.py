@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from scaler.cli.connection import connected
-from scaler.cli.fleets import FleetWorkflows
+from scaler.cli.fleets import fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.model.decision import Decision
@@ -31,8 +30,7 @@ async def explain_fleet(fleet: str, /, *, fleets: Fleets = LIVE, output: Output 
 
     """
     screen = Screen(output)
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout)
+    async with fleet_workflows(fleets) as workflows:
         state = await workflows.status(fleet)
     text = explain(state)
     if screen.json:

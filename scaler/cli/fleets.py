@@ -5,6 +5,7 @@ Whatever keeps a fleet from answering comes out as `CommandFailed`, with the rem
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +24,10 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.running_fleets import RUNNING_FLEETS
+from scaler.cli.connection import connected
 from scaler.cli.diagnosis import Diagnosis, Silence
 from scaler.cli.exits import CommandFailed, Exit
+from scaler.cli.options import Fleets
 from scaler.cli.patience import QUERY_TIME, Answer, NoAnswer, patiently, until_answered
 from scaler.cli.server_answers import namespace_missing
 from scaler.model.decision import DecisionSummary
@@ -49,6 +52,19 @@ class RunningFleet:
     started_at: datetime | None
 
 
+@asynccontextmanager
+async def fleet_workflows(fleets: Fleets, patience: timedelta | None = None) -> AsyncIterator["FleetWorkflows"]:
+    """The workflows of all fleets that a command is about, for as long as the body runs.
+
+    Args:
+        fleets: Which ones, and how to reach them.
+        patience: How long to wait for an answer where the command line does not say.
+
+    """
+    async with connected(fleets) as client:
+        yield FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout or patience)
+
+
 class FleetWorkflows:
     """The fleets of the controllers that poll one task queue.
 
@@ -64,6 +80,11 @@ class FleetWorkflows:
         self._diagnosis = Diagnosis(client)
         self._queue = DRY_RUN_TASK_QUEUE if dry_run else TASK_QUEUE
         self._patience = patience
+
+    @property
+    def namespace(self) -> str:
+        """Where they run."""
+        return self._client.namespace
 
     def workflow_id(self, name: str) -> str:
         """The id of a fleet's workflow."""

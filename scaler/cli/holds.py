@@ -7,9 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from scaler.cli import words
-from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed, Exit
-from scaler.cli.fleets import FleetWorkflows
+from scaler.cli.fleets import fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Duration, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.state import State
@@ -128,8 +127,7 @@ def _overridden(state: State, asked: Overriding) -> str:
 
 
 async def _asked(fleet: str, update: str, request: Nothing | PauseRequest | OverrideRequest, fleets: Fleets) -> State:
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout)
+    async with fleet_workflows(fleets) as workflows:
         return await workflows.update(fleet, update, request)
 
 

@@ -9,9 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from scaler.cli import words
-from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed
-from scaler.cli.fleets import FleetWorkflows, RunningFleet
+from scaler.cli.fleets import FleetWorkflows, RunningFleet, fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.cli.status_page import backlog_tasks, oldest_seconds
@@ -54,15 +53,14 @@ async def list_fleets(*, fleets: Fleets = LIVE, output: Output = SHOWN) -> None:
 
     """
     screen = Screen(output)
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout or PATIENCE)
+    async with fleet_workflows(fleets, PATIENCE) as workflows:
         found = await _all_listed(workflows)
     if screen.json:
         screen.document(found, Sequence[ListedFleet])
     elif found:
         screen.show(fleet_table(found, datetime.now(UTC)))
     else:
-        screen.tell(f"No fleet runs in namespace {client.namespace}. Start one with: temporal-scaler apply -f")
+        screen.tell(f"No fleet runs in namespace {workflows.namespace}. Start one with: temporal-scaler apply -f")
 
 
 def fleet_table(fleets: Sequence[ListedFleet], now: datetime) -> RenderableType:
@@ -71,7 +69,7 @@ def fleet_table(fleets: Sequence[ListedFleet], now: datetime) -> RenderableType:
     for fleet in fleets:
         if fleet.mode is None:
             unknown = [Text(words.MISSING, style=QUIET)] * 5
-            add_row(table, (fleet.name, Text("no answer", style=ALARM), *unknown, _first_line(fleet.problem)))
+            add_row(table, (fleet.name, Text("no answer", style=ALARM), *unknown, words.first_line(fleet.problem)))
             continue
         size = fleet.size
         cells = (
@@ -92,10 +90,6 @@ def _bounds(fleet: ListedFleet) -> str:
     """What its numbers follow, where nothing out of the ordinary took part."""
     bounds = [bound for bound in (fleet.workers_bound, fleet.cache_bound) if bound is not None]
     return ", ".join(dict.fromkeys(map(words.spoken, bounds)))
-
-
-def _first_line(text: str | None) -> str:
-    return (text or "").partition("\n")[0]
 
 
 async def _all_listed(workflows: FleetWorkflows) -> list[ListedFleet]:

@@ -9,9 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 from temporalio.service import RPCError, RPCStatusCode
 
-from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed, Exit
-from scaler.cli.fleets import FleetWorkflows
+from scaler.cli.fleets import FleetWorkflows, fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.cli.status_page import status_line, status_page
@@ -37,8 +36,7 @@ async def status(fleet: str, /, *, watch: Watch = False, fleets: Fleets = LIVE, 
 
     """
     screen = Screen(output)
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout)
+    async with fleet_workflows(fleets) as workflows:
         state = await workflows.status(fleet)
         if not watch:
             _show(screen, state)

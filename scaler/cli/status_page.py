@@ -199,5 +199,4 @@ def _wrong(seen: Observation, now: datetime) -> Iterator[Fact]:
 def _end(end: WorkerExit, now: datetime) -> str:
     cache = f", cache {end.cache}" if end.cache is not None else ""
     memory = f", at most {words.size(end.memory_bytes)}" if end.memory_bytes is not None else ""
-    status = f", status {end.status}" if end.status is not None else ""
-    return f"{words.printable(end.worker)} {words.spoken(end.reason)} {words.ago(end.at, now)}{status}{cache}{memory}"
+    return f"{words.printable(end.worker)} {words.spoken(end.reason)} {words.ago(end.at, now)}{cache}{memory}"

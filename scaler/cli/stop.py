@@ -5,9 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from scaler.cli.connection import connected
 from scaler.cli.exits import CommandFailed, Exit
-from scaler.cli.fleets import CONFIRM_TIME, FleetWorkflows
+from scaler.cli.fleets import CONFIRM_TIME, fleet_workflows
 from scaler.cli.options import LIVE, SHOWN, Fleets, Output
 from scaler.cli.screen import Screen
 from scaler.state import State
@@ -28,8 +27,7 @@ async def stop(fleet: str, /, *, drain: Drain = False, fleets: Fleets = LIVE, ou
 
     """
     screen = Screen(output)
-    async with connected(fleets) as client:
-        workflows = FleetWorkflows(client, dry_run=fleets.dry_run, patience=fleets.command_timeout)
+    async with fleet_workflows(fleets) as workflows:
         patience = CONFIRM_TIME
         if drain:
             patience += _drain_time(await workflows.status(fleet))

@@ -10,6 +10,7 @@ from scaler.cli.exits import CommandFailed
 from scaler.cli.options import HERE, SHOWN, Connection, Output
 from scaler.cli.screen import Screen
 from scaler.cli.server_answers import server_version
+from scaler.cli.words import first_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,4 +58,4 @@ async def _server(connection: Connection) -> tuple[str | None, str | None]:
         async with connected(connection) as client:
             return await server_version(client), None
     except CommandFailed as error:
-        return None, str(error).partition("\n")[0]
+        return None, first_line(str(error))

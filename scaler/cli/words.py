@@ -10,6 +10,7 @@ MISSING = "–"
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _FINE = 10  # seconds below which tenths are told
+_LINE = 200
 _COARSE = 100  # a count from which on its fraction is not told
 
 
@@ -70,3 +71,8 @@ def spoken(word: StrEnum) -> str:
 def printable(text: str) -> str:
     """Text from outside without what would steer a terminal."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def first_line(text: str | None) -> str:
+    """What of a longer message fits beside other things: a line, and not all of a long one."""
+    return (text or "").strip().partition("\n")[0][:_LINE]

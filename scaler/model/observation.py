@@ -217,7 +217,11 @@ class WorkerExit:
     cache: int | None = None
     cached: int | None = None  # workflows it had cached when it last said so
     memory_bytes: int | None = None  # the highest figure before it ended
-    status: int | None = None  # its exit status; negative is the number of the signal that ended it
+
+    @property
+    def identity(self) -> str:
+        """What this end is told apart by; a target that names no process is taken at its word for the time."""
+        return mark(f"{self.worker} {self.process or self.at.isoformat()}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,10 +236,12 @@ class FailingSeen:
     log: str = ""  # where the rest is, on the target's host
     ever_ready: bool = False  # whether any worker of its version ever was
 
-    @property
-    def identity(self) -> str:
-        """What this end is told apart by; a target that names no process is taken at its word for the time."""
-        return mark(f"{self.worker} {self.process or self.at.isoformat()}")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsSeen:
+    """A target whose workers get a new version from this product, one by one, and how they come up."""
+
+    failing: FailingSeen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,8 +255,12 @@ class TargetSeen(Reading):
     unschedulable: int = 0
     unschedulable_reason: str | None = None
     other_scaler: str | None = None  # another autoscaler that moves the same target
-    failing: FailingSeen | None = None
-    rolls_out: bool = False  # a new version of the workers is this product's to bring out, one by one
+    versions: VersionsSeen | None = None  # None where the platform itself brings a new version out
+
+    @property
+    def failing(self) -> FailingSeen | None:
+        """Workers that end again and again, where the target tells of them."""
+        return self.versions.failing if self.versions is not None else None
 
 
 class Wake(TolerantEnum):

@@ -77,7 +77,7 @@ class Situation:
     def outdated(self) -> frozenset[str]:
         """Versions of live workers that are not what one that starts now would be, where that is ours to change."""
         target = self.seen.target
-        if not target.rolls_out or not target.version:
+        if target.versions is None or not target.version:
             return frozenset()
         return frozenset(total.version for total in self.seen.totals if total.live) - {"", target.version}
 

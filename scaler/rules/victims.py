@@ -8,8 +8,8 @@ from scaler.rules.situation import Situation
 def victims(situation: Situation, size: Size) -> tuple[str, ...]:
     """Names of the workers that are too many: those that lose nothing first, then the least busy.
 
-    Of those that may leave: not serving yet, with the old cache size or version, idle, least busy, emptiest cache. No more are
-    named than may have to go at once; the rest would be weight in the history.
+    Of those that may leave: not serving yet, with the old cache size or version, idle, least busy, emptiest cache. No
+    more are named than may have to go at once; the rest would be weight in the history.
     """
     excess = situation.seen.live_count - size.workers
     if excess <= 0:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from activities.joining import totals
 from activities.rows import rows_kept
-from activities.targets.contract import StepTaken
+from activities.targets.contract import EXITS_TOLD, StepTaken
 from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Generation, Polled, Quality
 from scaler.model.observation import (
@@ -39,7 +39,6 @@ from scaler.simulation.worker import Worker
 from scaler.simulation.world import World
 from scaler.wakes import crossed
 
-EXITS_TOLD: Final = timedelta(minutes=10)
 VERSION: Final = "simulated"
 
 

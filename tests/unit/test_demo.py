@@ -15,7 +15,7 @@ from examples.demo.reaction import reaction_seconds
 from examples.demo.recording import Recording, Sample, Wait, WorkerStart
 from examples.demo.scenes import BURST, USERS, scene_at, scenes
 from examples.demo.series import wait_percentile, waiting
-from examples.demo.summary import percentile, summarised
+from examples.demo.summary import summarised
 from examples.demo.telling import line
 from scaler.cli.exits import CommandFailed, Exit
 from scaler.model.common import Size
@@ -132,11 +132,6 @@ def test_of_an_empty_recording_nothing_is_made_up() -> None:
 
     assert (told.cache_first, told.reaction_s, told.peak_memory_fraction) == (None, None, None)
     assert told.activity_schedule_to_start_p95_ms is None
-
-
-def test_a_percentile_is_a_value_that_was_seen() -> None:
-    assert percentile([3.0, 1.0, 2.0, 4.0], 50) == 2.0
-    assert percentile([], 50) is None
 
 
 def test_a_task_waits_from_its_schedule_to_its_start() -> None:

@@ -9,7 +9,7 @@ from activities.joining import totals
 from scaler.learn.freshness import HEARTBEAT
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Mode, Reason
-from scaler.model.observation import FailingSeen, Observation, ReplaySeen, WorkerSeen, WorkerState
+from scaler.model.observation import FailingSeen, Observation, ReplaySeen, VersionsSeen, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
 from scaler.model.remembered import Operator
 from tests.support.plausible import Life, Step
@@ -35,7 +35,7 @@ def _life(workers: int = WORKERS) -> Life:
 def _seen(life: Life, version: str, rows: Sequence[WorkerSeen], failing: FailingSeen | None = None) -> Observation:
     """A target that starts workers of a version, beside these."""
     seen = life.observe(PER_SECOND, 0.5)
-    target = replace(seen.target, version=version, rolls_out=True, failing=failing)
+    target = replace(seen.target, version=version, versions=VersionsSeen(failing=failing))
     sums = totals(rows, HEARTBEAT.fresh.total_seconds())
     return replace(seen, target=target, workers=tuple(rows), totals=sums)
 
@@ -96,12 +96,12 @@ def test_a_fleet_whose_cache_is_not_decided_gets_its_version_too() -> None:
     assert step.decision.plan.step is RolloutStep.SURGE
 
 
-@pytest.mark.parametrize(("rolls_out", "version"), [(False, "b"), (True, "")])
-def test_versions_that_are_not_ours_to_change_are_left_alone(*, rolls_out: bool, version: str) -> None:
+@pytest.mark.parametrize(("versions", "version"), [(None, "b"), (VersionsSeen(), "")])
+def test_versions_that_are_not_ours_to_change_are_left_alone(versions: VersionsSeen | None, version: str) -> None:
     """A platform brings a deploy out itself; and a target that tells no version has none to bring out."""
     life = _life()
     seen = _seen(life, version, _rows(life))
-    step = _decided(life, replace(seen, target=replace(seen.target, rolls_out=rolls_out)))
+    step = _decided(life, replace(seen, target=replace(seen.target, versions=versions)))
     assert (step.decision.plan.step, step.decision.mode) == (RolloutStep.NONE, Mode.STEADY)
 
 
@@ -140,7 +140,7 @@ class TestNeverReady:
     def test_more_of_them_are_not_started(self) -> None:
         served, failed = self.watched(), self.watched()
         seen = self.down(served)
-        known = replace(seen, target=replace(seen.target, failing=None))
+        known = replace(seen, target=replace(seen.target, versions=None))
         assert _decided(served, known).wanted.workers > WORKERS
         step = _decided(failed, seen)
         assert step.wanted.workers == WORKERS

@@ -15,7 +15,7 @@ from scaler.cli.list_fleets import fleet_table, listed
 from scaler.cli.status_page import status_page
 from scaler.fleet import Fleet
 from scaler.model.decision import Mode, Reason
-from scaler.model.observation import FailingSeen
+from scaler.model.observation import FailingSeen, VersionsSeen
 from scaler.state import State
 from scaler.words.ends import failing_words
 from scaler.words.explain import explain, markdown
@@ -35,7 +35,7 @@ def failing_state() -> State:
     state = states.state()
     assert state.observation is not None
     assert state.decision is not None
-    seen = replace(state.observation, target=replace(state.observation.target, failing=FAILING))
+    seen = replace(state.observation, target=replace(state.observation.target, versions=VersionsSeen(failing=FAILING)))
     decision = replace(state.decision, mode=Mode.WORKERS_FAILING, reasons=(Reason.WORKERS_NEVER_READY,))
     return replace(state, observation=seen, decision=decision)
 
@@ -85,7 +85,7 @@ class Failing(PaperTarget):
 
     async def look(self, fleet: Fleet) -> TargetLook:
         look = await super().look(fleet)
-        return replace(look, target=replace(look.target, failing=self.failing))
+        return replace(look, target=replace(look.target, versions=VersionsSeen(failing=self.failing)))
 
 
 async def test_the_controllers_log_says_it_once_and_again_when_it_comes_back(caplog: pytest.LogCaptureFixture) -> None:

@@ -97,16 +97,18 @@ class Group:
             watched = worker.poll(entry, sessions, now)
             if worker.gone:
                 ends.append(worker.told(watched))
-                after = levels.after_end(after, self._with_last_words(watched, ends[-1]), ends[-1], now)
+                after = levels.after_end(after, self._with_last_words(watched, worker), ends[-1], now)
             elif watched != entry:
                 after = after.with_worker(watched)
         self._keep(heard(self._place, after, now))
         self._forget(ends)
         self._start_due(now)
 
-    def _with_last_words(self, entry: WorkerEntry, ended: WorkerExit) -> WorkerEntry:
+    def _with_last_words(self, entry: WorkerEntry, worker: Worker) -> WorkerEntry:
         environment = self.state.wanted.definition.environment if self.state.wanted is not None else {}
-        return replace(entry, last_status=ended.status, last_words=last_line(self._place.log(entry.name), environment))
+        return replace(
+            entry, last_status=worker.exit_status, last_words=last_line(self._place.log(entry.name), environment)
+        )
 
     def _forget(self, ends: list[WorkerExit]) -> None:
         for ended in ends:

@@ -3,21 +3,19 @@
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
-from activities.targets.contract import TargetLook, TargetWorker
+from activities.targets.contract import EXITS_TOLD, TargetLook, TargetWorker
 from activities.targets.supervisor.protocol import Enforcement, Place
 from activities.targets.supervisor.readiness import is_ready
 from activities.targets.supervisor.state import Moment, SupervisorState, WorkerEntry
 from activities.targets.supervisor.worker import Worker
 from scaler.model.common import Quality
-from scaler.model.observation import FailingSeen, TargetSeen, WorkerSeen, WorkerState
+from scaler.model.observation import FailingSeen, TargetSeen, VersionsSeen, WorkerSeen, WorkerState
 
 CRASHES_TOLD: Final = 2
 """In a row: one alone is restarted at once, and mostly heals."""
-
-EXITS_TOLD: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,7 @@ class Sight:
             cache=wanted.cache,
             memory_limit_bytes=wanted.definition.memory_limit_bytes,
             version=starting.version,
-            failing=self._failing(),
-            rolls_out=True,
+            versions=VersionsSeen(failing=self._failing()),
         )
 
     def _failing(self) -> FailingSeen | None:

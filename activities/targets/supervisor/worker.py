@@ -44,6 +44,11 @@ class Worker:
         """Let it begin its work, once it is written down."""
         self._session.go()
 
+    @property
+    def exit_status(self) -> int | None:
+        """How it ended, negative for a signal; None where that is not known."""
+        return self._session.exit_status
+
     def has_ended(self) -> bool:
         """Whether the process that was started is gone by now."""
         return self._session.ended()
@@ -86,7 +91,6 @@ class Worker:
             at=datetime.now(UTC),
             cache=entry.cache,
             memory_bytes=self._highest_bytes(entry),
-            status=self._session.exit_status,
         )
 
     def _drain(self, entry: WorkerEntry, sessions: Sessions, now: Moment) -> WorkerEntry:

@@ -10,9 +10,9 @@ from rich.table import Table
 from examples.demo.incident.side import Side
 from examples.demo.recording import Sample, Wait
 from examples.demo.scenes import Scene
-from examples.demo.summary import percentile
 from scaler.cli import words
 from scaler.fleet import Fleet
+from scaler.learn.nearest_rank import nearest_rank
 from scaler.model.common import TaskType
 from scaler.model.decision import Mode
 
@@ -156,7 +156,7 @@ def _within(waits: Sequence[Wait], scene: Scene) -> list[Wait]:
 
 
 def _p95(waits: Sequence[Wait]) -> float | None:
-    return percentile([wait.seconds for wait in waits], 95)
+    return nearest_rank([wait.seconds for wait in waits], 95)
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from activities.targets.contract import EXITS_TOLD
 from scaler.model.common import TaskType
 from scaler.simulation.told import Exit, Replay, Slots, Target, TaskTimes, Told, Worker, WorkerObject
 from scaler.simulation.told import Queue as Statistics
 from tests.support.lab.world import RATES_OVER_SECONDS, LabWorker, LabWorld, Queue
 
 FEWEST_WAITS, MOST_SAMPLES = 5, 200
-EXITS_TOLD_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Sight:
 
 def told(world: LabWorld, sight: Sight, desired: int) -> Told:
     """All that is known at the world's present second."""
-    world.exits = [each for each in world.exits if (world.now - each.at).total_seconds() < EXITS_TOLD_SECONDS]
+    world.exits = [each for each in world.exits if (world.now - each.at).total_seconds() < EXITS_TOLD.total_seconds()]
     declared = [queue for queue in world.queues if _declares(world, queue)]
     times = [_times(world, sight, queue) for queue in declared] if sight.histories else []
     return Told(
