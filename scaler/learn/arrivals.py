@@ -84,7 +84,7 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         waiting_since=waiting_since_after(demand, seen),
         most_done=most_done,
         most_done_service=most_done_service,
-        slots_per_worker=_slots_told(demand, seen),
+        slots=_slots_told(demand, seen),
     )
 
 
@@ -184,7 +184,7 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
 
 def _slots_told(demand: Demand, seen: SeenQueue) -> int | None:
     """Slots of a worker as workers last told: new ones are silent until their first heartbeat."""
-    return seen.slots.per_worker if seen.any_beats and seen.slots.known else demand.slots_per_worker
+    return seen.slots.per_worker if seen.any_beats and seen.slots.known else demand.slots
 
 
 def _rate_read(seen: SeenQueue, fleet: Fleet, demand: Demand) -> float:

@@ -88,7 +88,7 @@ class Demand:
     against, `highest_per_second` is the highest level of late; `unqueued_per_second` is what workers do beyond what was
     dispatched to them; `since` is when arrivals were first seen, `limited_at` when a rate limit of the queue last held
     them back. `most_done` is what one worker got done in a second at most while tasks waited, `most_done_service` how
-    long they took then, `waiting_since` since when some do. `slots_per_worker` is what workers last told of themselves.
+    long they took then, `waiting_since` since when some do. `slots` is how many each worker last told of.
     """
 
     queue: str = ""
@@ -109,7 +109,7 @@ class Demand:
     waiting_since: Brief | None = None
     most_done: FewBytes = Level()
     most_done_service: float | None = None
-    slots_per_worker: int | None = None
+    slots: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
