@@ -1,7 +1,6 @@
 """Estimates arrivals and backlog of one task queue and type, and how far each can be trusted. Pure."""
 
 import math
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.fleet import Fleet
@@ -9,7 +8,7 @@ from scaler.learn import freshness, margin
 from scaler.learn.level import level_after
 from scaler.learn.observed_capacity import most_done_after, most_per_second, waiting_since_after
 from scaler.learn.seen_queue import SeenQueue
-from scaler.learn.slot_time import long_levels, service_after
+from scaler.learn.slot_time import service_after
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Load
 from scaler.model.observation import QueueSeen
@@ -61,8 +60,6 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
     if rate is not None and _is_over(level, seen):
         level = unqueued = busy = Level(0.0, whole_second(at))
     since, scv = _since(demand, at), seen.times.service_scv
-    long_busy, long_done = long_levels(demand, seen)
-    demand = replace(demand, long_busy_slots=long_busy, long_done_per_second=long_done)
     news = margin.News(rate=rate, level=level, at=at, learning=at - since < LEARNING_TIME)
     most_done, most_done_service = most_done_after(demand, seen)
     return Demand(
@@ -73,8 +70,6 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
         unqueued_per_second=unqueued,
         busy_slots=busy,
         service_seconds=service_after(demand, seen, at - since),
-        long_busy_slots=long_busy,
-        long_done_per_second=long_done,
         service_scv=figure(scv) if scv is not None else demand.service_scv,
         surprises=margin.surprises_after(demand, news),
         levels_before=margin.levels_after(demand, news),

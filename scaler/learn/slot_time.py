@@ -7,7 +7,7 @@ from scaler.learn.level import level_after
 from scaler.learn.seen_queue import SeenQueue
 from scaler.learn.slots import SERVED_FOR
 from scaler.model.common import TaskType
-from scaler.model.remembered import Demand, Level, figure, whole_second
+from scaler.model.remembered import Demand, Level
 
 SAMPLED_TIME, COUNTED_TIME = timedelta(minutes=3), timedelta(minutes=8)
 """Time constants at most: service times follow code and downstreams, and slots are counted once in a heartbeat."""
@@ -17,9 +17,6 @@ FIRST_TIME = timedelta(seconds=10)
 
 LONGEST_BY_LITTLE = timedelta(seconds=35)
 """What is done now was begun so long ago at most. Of longer tasks a load that grows would be taken for longer tasks."""
-
-LONG_TIME = timedelta(minutes=15)
-"""Time constant of what tells of longer tasks."""
 
 BALANCED_WITHIN = 0.2
 """So much more or less may be done than arrives, and be taken than was of late, beside what two deviations of a count
@@ -42,38 +39,12 @@ def service_after(demand: Demand, seen: SeenQueue, watched: timedelta) -> Level:
 
     """
     known, told_for = demand.service_seconds, max(watched - SERVED_FOR, FIRST_TIME)
-    on_test = _on_test(demand, watched)
-    if on_test is not None and on_test > LONGEST_BY_LITTLE.total_seconds():
-        return Level(figure(on_test), whole_second(seen.at))
     counted = _by_little(demand, seen) if seen.polled.task_type is TaskType.ACTIVITY else None
     if counted is not None:
         return level_after(known, counted, seen.at, min(told_for, COUNTED_TIME))
     if not _samples_count(demand, seen, watched):
         return known
     return level_after(known, _sampled(seen), seen.at, min(told_for, SAMPLED_TIME))
-
-
-def long_levels(demand: Demand, seen: SeenQueue) -> tuple[Level, Level]:
-    """Slots taken and activities done over a quarter of an hour, as far as all workers tell."""
-    slots = seen.whole
-    if seen.polled.task_type is not TaskType.ACTIVITY or slots.counted is None or slots.done_per_second is None:
-        return demand.long_busy_slots, demand.long_done_per_second
-    return (
-        level_after(demand.long_busy_slots, slots.counted, seen.at, LONG_TIME),
-        level_after(demand.long_done_per_second, slots.done_per_second, seen.at, LONG_TIME),
-    )
-
-
-def _on_test(demand: Demand, watched: timedelta) -> float | None:
-    """Time on test: all slot time of late, also of tasks that still run, for each that ended.
-
-    Histories tell of tasks that have ended, which of long ones are the shorter. This is unbiased for exponential times
-    at any moment (Epstein and Sobel 1953). Where none has ended yet, one may end now.
-    """
-    busy, done = demand.long_busy_slots.value, demand.long_done_per_second.value
-    if not busy or done is None or watched < SERVED_FOR:
-        return None
-    return busy / max(done, 1 / watched.total_seconds())
 
 
 def _by_little(demand: Demand, seen: SeenQueue) -> float | None:

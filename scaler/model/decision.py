@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 
 from scaler.model.common import Polled, Size, TaskType, TolerantEnum
 from scaler.model.plan import Plan
 from scaler.model.record import RolloutStep
+from scaler.wire.columns import AsColumns
 
 
 class Mode(TolerantEnum):
@@ -178,7 +180,7 @@ class Decision:
     predicted: Prediction | None = None
     alternatives: tuple[Alternative, ...] = ()
     staying: int = 0  # workers whose tasks may outlast their drain
-    observed: tuple[ObservedQueue, ...] = ()
+    observed: Annotated[tuple[ObservedQueue, ...], AsColumns(ObservedQueue)] = ()
     taking_nothing: tuple[str, ...] = ()  # workers that ran nothing while tasks waited beside their free slots
 
 

@@ -83,12 +83,12 @@ class Backlog:
 class Demand:
     """What is remembered of one task queue and type.
 
-    The long levels are of a quarter of an hour, for slot times of long tasks. `surprises` are decayed counts of how far
-    arrivals ran above their level, in buckets of `scaler.learn.margin`; `levels_before` are what they are measured
-    against, `highest_per_second` is the highest level of late; `unqueued_per_second` is what workers do beyond what was
-    dispatched to them; `since` is when arrivals were first seen, `limited_at` when a rate limit of the queue last held
-    them back. `most_done` is what one worker got done in a second at most while tasks waited, `most_done_service` how
-    long they took then, `waiting_since` since when some do. `slots` is how many each worker last told of.
+    `surprises` are decayed counts of how far arrivals ran above their level, in buckets of `scaler.learn.margin`;
+    `levels_before` are what they are measured against, `highest_per_second` is the highest level of late;
+    `unqueued_per_second` is what workers do beyond what was dispatched to them; `since` is when arrivals were first
+    seen, `limited_at` when a rate limit of the queue last held them back. `most_done` is what one worker got done in a
+    second at most while tasks waited, `most_done_service` how long they took then, `waiting_since` since when some do.
+    `slots` is how many each worker last told of.
     """
 
     queue: str = ""
@@ -98,8 +98,6 @@ class Demand:
     unqueued_per_second: FewBytes = Level()
     busy_slots: FewBytes = Level()
     service_seconds: FewBytes = Level()
-    long_busy_slots: FewBytes = Level()
-    long_done_per_second: FewBytes = Level()
     service_scv: float = 1.0
     surprises: tuple[float, ...] = ()
     levels_before: tuple[FewBytes, ...] = ()

@@ -15,8 +15,8 @@ from pydantic_core import CoreSchema, core_schema
 WIDTH = "width"
 """The metadata of a field whose words all have so many letters, or none: they are written one after another."""
 
-DIGITS = ((10.0, 3), (100.0, 2), (math.inf, 1))
-"""Below each bound so many digits are written after the point: finer than anything measured here."""
+DIGITS = ((1.0, 3), (10.0, 2), (math.inf, 1))
+"""Below each bound so many digits are written after the point: three that count, finer than anything measured here."""
 
 
 @dataclass(frozen=True, slots=True)

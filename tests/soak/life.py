@@ -133,7 +133,8 @@ class Life:
         """The rest of the tick."""
         loop, world = self.loop, self.world
         if self.chance.random() < 0.1 and seconds > 2:
-            loop.watch(world.told(), world.now)
+            if loop.watch(world.told(), world.now):
+                return
             early = self.chance.uniform(1, seconds)
             world.advance(early)
             seconds -= early

@@ -9,7 +9,7 @@ from scaler.cli.reference import Page, page_text
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("page", [Page.FLEET, Page.CONFIGURATION])
+@pytest.mark.parametrize("page", Page)
 def test_the_page_in_docs_is_current(page: Page) -> None:
     """Renew it with `make reference`."""
     assert (DOCS / f"{page}.md").read_text() == page_text(page)

@@ -42,9 +42,9 @@ from workflows.messages import LONGEST_REASON
 from workflows.payloads import DATA_CONVERTER
 
 KIB = 1024
-LARGEST_TICK = {1: 24 * KIB, 3: 24 * KIB + 512, 8: 32 * KIB}
+LARGEST_TICK = {1: 24 * KIB, 3: 24 * KIB, 8: 32 * KIB}
 LARGEST_MEMORY = {1: 4 * KIB, 3: 8 * KIB, 8: 16 * KIB}
-LARGEST_STATE = {1: 32 * KIB, 3: 40 * KIB, 8: 50 * KIB}
+LARGEST_STATE = {1: 32 * KIB, 3: 40 * KIB, 8: 48 * KIB}
 PARTS = ("main", "tools", "documents", "search", "payments", "reports", "imports", "exports")
 
 NOW = datetime(2026, 11, 21, 12, 0, 0, 123457, tzinfo=UTC)
