@@ -142,9 +142,10 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
     if silent and seen.times.under_way is not None:
         # What has not ended is in no service time yet.
         busy = max(busy or 0.0, seen.times.under_way.tasks)
-    if growth > 0 and busy and service and task_type is TaskType.ACTIVITY:
+    if growth > 0 and seen.whole.used and service and task_type is TaskType.ACTIVITY:
         # Statistics average over 30 s; while a backlog grows, what arrives is what is being served and the growth.
-        rates.append(busy / service + growth)
+        # Only what workers tell counts as served: where all of them just crashed nothing is.
+        rates.append(seen.whole.used / service + growth)
     if service and demand.busy_slots.value and task_type is TaskType.ACTIVITY:
         # By Little's law as much arrives as is busy, and slots tell sooner than averages of a queue's rates.
         # Of workflow tasks, which last milliseconds, a momentary count of slots says next to nothing.

@@ -90,7 +90,8 @@ def _replayed_at(memory: Footprint, seen: Observation) -> datetime | None:
     lost = max((ended.at for ended in seen.exits), default=None) if 2 * len(seen.exits) >= max(ready, 1) else None
     before = memory.replayed_at
     newest = max((at for at in (lost, before) if at is not None), default=None)
-    return newest if newest is not None and seen.observed_at - newest <= POINT_LIFETIME else None
+    recent = newest is not None and seen.observed_at - newest <= POINT_LIFETIME
+    return whole_second(newest) if newest is not None and recent else None
 
 
 def _replayed(worker: WorkerSeen, memory: Footprint, seen: Observation) -> bool:
