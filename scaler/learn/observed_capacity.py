@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from scaler.learn.seen_queue import SeenQueue
 from scaler.model.common import Quality, TaskType
-from scaler.model.remembered import Demand, Level, figure
+from scaler.model.remembered import Demand, Level, figure, whole_second
 from scaler.wire.compact import millisecond
 
 COUNTED_OVER = timedelta(seconds=30)
@@ -45,9 +45,13 @@ def most_done_after(demand: Demand, seen: SeenQueue) -> tuple[Level, float | Non
     known, done = demand.most_done, _done(demand, seen)
     if known.at is None or known.value is None or seen.at - known.at > KNOWN_FOR:
         shown = done is not None and seen.polled.task_type is TaskType.ACTIVITY and _stands(demand, seen)
-        return (Level(figure(done), seen.at), demand.service_seconds.value) if shown and done else (Level(), None)
+        return (
+            (Level(figure(done), whole_second(seen.at)), demand.service_seconds.value)
+            if shown and done
+            else (Level(), None)
+        )
     higher = done is not None and done > known.value
-    return Level(figure(done), seen.at) if higher and done else known, demand.most_done_service
+    return Level(figure(done), whole_second(seen.at)) if higher and done else known, demand.most_done_service
 
 
 def most_per_second(demand: Demand, slots_per_worker: int, now: datetime) -> float | None:

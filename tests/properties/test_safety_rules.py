@@ -46,7 +46,7 @@ def kept(step: Step) -> int:
 
 def foreign(step: Step) -> bool:
     """Whether somebody else's hand is what decided: its count may stand outside every other rule."""
-    return Reason.FOREIGN_COUNT in step.decision.reasons or Reason.USER_DEPLOY in step.decision.reasons
+    return not {Reason.FOREIGN_COUNT, Reason.OTHER_SCALER, Reason.USER_DEPLOY}.isdisjoint(step.decision.reasons)
 
 
 def sized(step: Step) -> bool:
