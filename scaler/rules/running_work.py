@@ -51,6 +51,12 @@ class RunningWork:
         """How many of the workers with a row run, or may run, what would not end within their drain."""
         return len(self.seen.live) - len(self.may_leave)
 
+    @cached_property
+    def silent(self) -> int:
+        """How many of the busy ones are so only because they report nothing of themselves."""
+        unknown = (worker for worker in self.seen.live if worker.name not in self.names)
+        return sum(_is_silent(worker) for worker in unknown)
+
     @property
     def _drain_seconds(self) -> float:
         return self.fleet.behaviour.drain.total_seconds()
@@ -58,8 +64,7 @@ class RunningWork:
     def _may_leave(self, worker: WorkerSeen) -> bool:
         if worker.state is WorkerState.RESTARTING:
             return True
-        age_seconds = worker.heartbeat_age_seconds
-        if worker.state is WorkerState.READY and (age_seconds is None or age_seconds > FRESH_SECONDS):
+        if _is_silent(worker):
             return self._silent_ends_in_time
         if worker.elsewhere_slots_used and not self._elsewhere_ends_in_time(worker):
             return False
@@ -112,6 +117,11 @@ class RunningWork:
             return False
         idle = all(each is None or not each.tasks for each in under_way)
         return idle or self._lengths[TaskType.ACTIVITY].longest_seconds <= self._drain_seconds
+
+
+def _is_silent(worker: WorkerSeen) -> bool:
+    age_seconds = worker.heartbeat_age_seconds
+    return worker.state is WorkerState.READY and (age_seconds is None or age_seconds > FRESH_SECONDS)
 
 
 _NOTHING_TOLD = TaskTimesSeen(queue="", task_type=TaskType.ACTIVITY)

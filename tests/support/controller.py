@@ -28,7 +28,10 @@ class Site:
     @classmethod
     def made(cls, directory: Path, client: Client) -> "Site":
         """Write the configuration."""
-        groups = {name: {"command": ["sleep", "1000"], "directory": "/", "memory_limit": "256Mi"} for name in GROUPS}
+        groups = {
+            name: {"command": ["sleep", "1000"], "directory": "/", "memory_limit": "256Mi", "ready_after": "1s"}
+            for name in GROUPS
+        }
         configuration = {"targets": {"local": groups}, "state_directory": "state"}
         (directory / "temporal-scaler.yaml").write_text(json.dumps(configuration))
         settings = {

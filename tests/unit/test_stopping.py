@@ -56,3 +56,17 @@ def _seen(seen: Observation, record: TargetRecord, applied: Applied) -> Observat
 @pytest.mark.parametrize("desired", [4, 9, 1])
 def test_a_fleet_is_given_up_within_a_few_ticks(desired: int, drain: bool, pause: bool) -> None:
     assert _ticks_until_given_up(desired, drain=drain, pause=pause) is not None
+
+
+def test_workers_that_report_nothing_are_drained_with_the_others() -> None:
+    """Programs without heartbeats were never known to be idle, and `stop --drain` waited for them for ever."""
+    life = calm(4)
+    seen = life.observe(0.0, 0.1)
+    silent = tuple(replace(worker, heartbeat_age_seconds=None, activity_slots_used=None) for worker in seen.workers)
+    totals = tuple(replace(total, beating=0, activity_slots_used=0) for total in seen.totals)
+    memory = stopped(life.memory, drain=True)
+
+    decision, _ = decide(replace(seen, workers=silent, totals=totals, slots=()), life.fleet, memory, life.now)
+
+    assert decision.plan.size == Size(0)
+    assert len(decision.plan.victims) == 4
