@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pydantic import TypeAdapter
 
 from scaler import interventions
+from scaler.learn.hinted import with_hints
 from scaler.model.decision import Constraint, Mode, Reason
+from scaler.model.observation import Observation
 from scaler.model.plan import LONGEST_TICK
 from scaler.model.remembered import Remembered
 from scaler.simulation.outside import FleetLoop
@@ -115,7 +117,8 @@ class Life:
 
     def _tick(self, afflicted: Afflicted) -> Told | None:
         loop, world = self.loop, self.world
-        seen, fleet, now = loop.state.observation, loop.state.fleet, world.now
+        fleet, now = loop.state.fleet, world.now
+        seen = _decided_on(loop, now)
         before = interventions.expired(loop.state.memory, now)
         plan = loop.decide(now)
         step = None
@@ -160,6 +163,15 @@ class Life:
             self.usual_at = self.world.t + 90
         elif Reason.CACHE_RAISED in step.decision.reasons and self.chance.random() < HARM:
             mishaps.runs_weigh_more(afflicted)
+
+
+def _decided_on(loop: FleetLoop, now: datetime) -> Observation | None:
+    """What the next decision is made from: the newest observation with what workers hinted since.
+
+    Rules that decide again about a changed observation need the same one, or the hints are what makes the difference.
+    """
+    seen = loop.state.observation
+    return None if seen is None else with_hints(seen, loop.state.hints, now)
 
 
 def _of_its_own_accord(step: Told) -> bool:
