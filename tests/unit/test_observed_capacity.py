@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from scaler.learn.observed_capacity import most_per_second
+from scaler.learn.observed_capacity import most_done_after, most_per_second
+from scaler.learn.seen_queue import seen_queue
 from scaler.model.common import Size
 from scaler.model.observation import Observation
 from scaler.model.remembered import Demand, Level, Operator
@@ -137,3 +138,17 @@ def test_what_was_seen_half_a_day_ago_is_forgotten() -> None:
 
     assert step.decision.predicted is not None
     assert step.decision.predicted.size.workers <= 7
+
+
+def test_when_it_was_seen_is_remembered_as_it_is_written() -> None:
+    """Levels are written in whole seconds; another time in memory than in the state would be another decision."""
+    life = _after_waiting(2.0)
+    demand, polled = life.memory.demands[0], life.fleet.polled[0]
+    life.size = Size(10, 60)
+    seen = seen_queue(_limited(life, 3.0, 600, 20.0), life.fleet, polled)
+    at = NOW + timedelta(minutes=30, milliseconds=100)
+    later = replace(seen, at=at, statistics=replace(seen.statistics, at=at))
+
+    most, _ = most_done_after(demand, later)
+
+    assert most == Level(3.1, NOW + timedelta(minutes=30))
