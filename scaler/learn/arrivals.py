@@ -179,7 +179,12 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
 
 
 def _slots_told(demand: Demand, seen: SeenQueue) -> int | None:
-    """Slots of a worker as workers last told: new ones are silent until their first heartbeat."""
+    """Slots of a worker as workers last told: new ones are silent until their first heartbeat.
+
+    A hint tells one sum for all queues; an equal part of it is no news of a queue whose own slots were told.
+    """
+    if seen.slots.apportioned and demand.slots is not None:
+        return demand.slots
     return seen.slots.per_worker if seen.any_beats and seen.slots.known else demand.slots
 
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from scaler.hint import Hint
+from scaler.learn.hinted import with_hints
 from scaler.learn.learning import learn
 from scaler.model.common import TaskType
 from scaler.model.estimate import Load
@@ -62,6 +64,26 @@ def test_workers_that_were_all_replaced_and_are_silent_yet_have_as_many_slots_as
     workflow, activity = loads(BUSY, waiting(replace(BUSY, workers=newcomers), 0, 50))
 
     assert (workflow.slots_per_worker, activity.slots_per_worker) == (100, 8)
+
+
+def test_a_hint_of_all_slots_of_a_silent_worker_leaves_each_queue_the_slots_that_were_told_of_it() -> None:
+    """An equal part of twelve would be six of either; the one has eight and the other four."""
+    fleet = {
+        **FLEET,
+        "task_queues": [{"name": "live", "types": ["activity"]}, {"name": "other", "types": ["activity"]}],
+    }
+    other = WorkerObject(queue="other", activity=Slots(used=2, total=4, done_per_second=2.0), interval_seconds=5.0)
+    beats = tuple(replace(each, objects=(replace(BEAT, workflow=None), other)) for each in BUSY.workers)
+    silent = tuple(replace(each, objects=()) for each in BUSY.workers)
+    loop, later = FleetLoop(fleet, NOON), NOON + FIVE_SECONDS
+    loop.decide(NOON)
+    _, memory = learn(loop.observe(replace(BUSY, workers=beats), NOON), loop.state.fleet, Remembered(), NOON)
+    hint = Hint(worker="w-0", at=later, slots_used=12, slots=12)
+    hinted = with_hints(loop.observe(replace(BUSY, workers=silent), later), (hint,), later)
+    estimate, memory = learn(hinted, loop.state.fleet, memory, later)
+
+    assert {load.queue: load.slots_per_worker for load in estimate.loads} == {"live": 8, "other": 4}
+    assert {demand.queue: demand.slots for demand in memory.demands} == {"live": 8, "other": 4}
 
 
 def test_where_no_worker_ever_told_of_its_slots_they_are_as_declared_or_as_the_sdk_gives_them() -> None:
