@@ -268,6 +268,7 @@ class Remembered:
 
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What says nothing is left out: it reads as its default."""
-        written: dict[str, Any] = without_gaps(write(self))
+        """What says nothing is left out: it reads as its default. What people asked for is whole: scripts read it."""
+        whole = write(self)
+        written: dict[str, Any] = {"operator": whole["operator"], **without_gaps(whole | {"operator": None})}
         return written

@@ -287,7 +287,9 @@ class TestRecord:
         async def closed(_: Owner) -> bool:
             return False
 
-        async def overtaken(_: Owner) -> bool:
+        async def overtaken(owner: Owner) -> bool:
+            if owner == second.owner:
+                return True
             target = LocalTarget({"orders": second.group}, second.state_directory, closed)
             taken = await target.step(second.fleet, look, second.stamp())
             assert taken.applied.outcome is StepOutcome.LOOKED
@@ -296,7 +298,7 @@ class TestRecord:
         first = LocalTarget({"orders": sleepers.group}, sleepers.state_directory, overtaken)
         taken = await first.step(sleepers.fleet, look, replace(sleepers.stamp(), owner=ANOTHER))
 
-        assert taken.applied.outcome is StepOutcome.CONFLICT
+        assert taken.applied.outcome is StepOutcome.REFUSED_OWNER
         record = (await sleepers.answer()).record
         assert record == taken.applied.record
         assert record is not None
