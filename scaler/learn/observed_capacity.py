@@ -74,9 +74,13 @@ def _done(demand: Demand, seen: SeenQueue) -> float | None:
 
 
 def _stands(demand: Demand, seen: SeenQueue) -> bool:
-    """Whether tasks waited and the same workers served for all of the time that rates are averages over."""
+    """Whether tasks waited and the same workers served for all of the time that rates are averages over.
+
+    Where some do nothing beside tasks that wait, as where their pollers died, what all do together is the work of the
+    others: spread over all, it made one worker that works pass for a quarter of one.
+    """
     since, long_enough = waiting_since_after(demand, seen), COUNTED_OVER.total_seconds()
-    if since is None or seen.statistics.rate_limited or not _moves(seen):
+    if since is None or seen.statistics.rate_limited or seen.some_idle or not _moves(seen):
         return False
     return seen.at - since >= COUNTED_OVER and seen.served_for_seconds >= long_enough
 

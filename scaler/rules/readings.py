@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import cached_property
 
 from scaler.fleet import Fleet
-from scaler.learn import freshness
+from scaler.learn.idle import took_nothing_since
 from scaler.model.common import Quality, TaskType
 from scaler.model.estimate import Estimate, Load
-from scaler.model.observation import Observation, WorkerSeen
+from scaler.model.observation import Observation
 
 FREE_SHARE = 0.2
 """Part of the slots that must be free: a few free ones are between two tasks."""
@@ -47,7 +47,7 @@ class Readings:
     def taking_nothing(self) -> tuple[str, ...]:
         """Workers that ran nothing while tasks waited beside their free slots."""
         waited = max((load.backlog_age_seconds for load in self.beside_free_slots), default=0.0)
-        idle = [worker.name for worker in self.seen.ready if _took_nothing_since(worker, waited)]
+        idle = [worker.name for worker in self.seen.ready if took_nothing_since(worker, waited)]
         return tuple(idle[:MOST_NAMED])
 
     def dispatched_per_second(self, load: Load) -> float | None:
@@ -78,12 +78,3 @@ class Readings:
     def _at_capacity(self, load: Load) -> bool:
         rate, most = self.dispatched_per_second(load), load.most_per_second
         return rate is not None and most is not None and rate >= AT_CAPACITY * most * self.estimate.ready
-
-
-def _took_nothing_since(worker: WorkerSeen, waited_seconds: float) -> bool:
-    age = worker.heartbeat_age_seconds
-    if age is None or age >= waited_seconds or freshness.HEARTBEAT.quality_at_age(age) is not Quality.FRESH:
-        return False
-    taken = (worker.activity_slots_used or 0) + (worker.workflow_slots_used or 0)
-    done = (worker.activities_per_second or 0.0) + (worker.workflow_tasks_per_second or 0.0)
-    return not taken and not done

@@ -53,19 +53,28 @@ def test_a_crash_loop_by_replays_is_waited_out() -> None:
 
 
 def test_workers_are_taken_to_do_what_they_were_seen_to_do() -> None:
-    """Each worker begins five a second at most, whatever its ten slots of 0.2 s allow: of 30 a second six just can."""
+    """Each worker begins five a second at most, whatever its ten slots of 0.2 s allow: of 30 a second six just can.
+
+    Until that is seen, how far the count falls is chance: of the late tasks the mean over three lives counts.
+    """
+    late = [_late_share_at_five_a_second(seed) for seed in (5, 6, 7)]
+
+    assert sum(late) / len(late) <= 0.03
+
+
+def _late_share_at_five_a_second(seed: int) -> float:
     queue = Queue("billing", _binomial(100, 0.3), lambda chance: chance.expovariate(1 / 0.2), worker_rate=5)
     counts: list[int] = []
 
     def count(world: LabWorld) -> None:
         counts.append(sum(worker.drain_by is None for worker in world.workers))
 
-    Lab.of(_activities("billing", least=1, most=20), [queue], 8, each=count).run(3600)
+    Lab.of(_activities("billing", least=1, most=20), [queue], 8, each=count, seed=seed).run(3600)
 
-    assert queue.late <= 0.03 * queue.came
     held = counts[len(counts) // 2 :]
     assert min(held) >= 7
     assert max(held) <= 10
+    return queue.late / queue.came
 
 
 def test_where_no_poll_is_answered_workers_are_tried_one_at_a_time() -> None:

@@ -8,7 +8,7 @@ import pytest
 from scaler.learn.observed_capacity import most_done_after, most_per_second
 from scaler.learn.seen_queue import seen_queue
 from scaler.model.common import Size
-from scaler.model.observation import Observation
+from scaler.model.observation import Observation, WorkerSeen
 from scaler.model.remembered import Demand, Level, Operator
 from tests.support.lives import calm, passed
 from tests.support.plausible import SLOTS, TICK, Life
@@ -30,6 +30,16 @@ def _limited(life: Life, per_worker: float, waiting: int, age_seconds: float) ->
         arrivals_per_second=rate,
     )
     return replace(seen, queues=(seen.queues[0], queue))
+
+
+def _idle(worker: WorkerSeen) -> WorkerSeen:
+    return replace(
+        worker,
+        activity_slots_used=0,
+        workflow_slots_used=0,
+        activities_per_second=0.0,
+        workflow_tasks_per_second=0.0,
+    )
 
 
 def _seen_at_most(life: Life) -> float | None:
@@ -58,6 +68,20 @@ def test_a_fleet_is_sized_by_what_its_workers_were_seen_to_do() -> None:
     assert step.decision.predicted is not None
     assert 10 <= step.decision.predicted.size.workers <= 14
     assert life.size.workers >= 10
+
+
+@pytest.mark.parametrize(("idle", "known"), [(0, True), (1, False)])
+def test_what_others_do_beside_an_idle_worker_shows_no_limit(idle: int, known: bool) -> None:
+    """Of ten workers whose tasks wait for half a minute one runs nothing and has done nothing."""
+    life = calm(10, bounds={"min": 1, "max": 60}, task_queues=ACTIVITIES)
+    passed(life, 12, 10.0)
+    for _ in range(6):
+        life.size = Size(10, 60)
+        seen = _limited(life, 2.0, 600, 30.0)
+        idlers = tuple(_idle(each) for each in seen.workers[:idle])
+        life.tick(replace(seen, workers=(*idlers, *seen.workers[idle:])), Operator())
+
+    assert (_seen_at_most(life) is not None) == known
 
 
 def test_the_same_load_takes_half_where_slots_are_the_limit() -> None:
