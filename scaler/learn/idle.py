@@ -6,7 +6,7 @@ from scaler.model.observation import WorkerSeen
 
 
 def took_nothing_since(worker: WorkerSeen, waited_seconds: float) -> bool:
-    """Whether a worker told, after the oldest task began to wait, that it ran nothing and had done nothing."""
+    """Whether a worker told, once tasks had begun to wait, that it ran nothing and had done nothing."""
     age = worker.heartbeat_age_seconds
     if age is None or age >= waited_seconds or freshness.HEARTBEAT.quality_at_age(age) is not Quality.FRESH:
         return False

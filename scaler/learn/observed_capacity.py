@@ -7,6 +7,7 @@ below that, and nothing tells of those but what it gets done while more would be
 import math
 from datetime import datetime, timedelta
 
+from scaler.learn.idle import took_nothing_since
 from scaler.learn.seen_queue import SeenQueue
 from scaler.model.common import Quality, TaskType
 from scaler.model.remembered import Demand, Level, figure, whole_second
@@ -80,9 +81,11 @@ def _stands(demand: Demand, seen: SeenQueue) -> bool:
     others: spread over all, it made one worker that works pass for a quarter of one.
     """
     since, long_enough = waiting_since_after(demand, seen), COUNTED_OVER.total_seconds()
-    if since is None or seen.statistics.rate_limited or seen.some_idle or not _moves(seen):
+    if since is None or seen.statistics.rate_limited or not _moves(seen):
         return False
-    return seen.at - since >= COUNTED_OVER and seen.served_for_seconds >= long_enough
+    waited = seen.at - since
+    idle = any(took_nothing_since(worker, waited.total_seconds()) for worker in seen.workers)
+    return waited >= COUNTED_OVER and seen.served_for_seconds >= long_enough and not idle
 
 
 def _moves(seen: SeenQueue) -> bool:

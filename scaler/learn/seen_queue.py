@@ -5,10 +5,9 @@ from datetime import datetime
 
 from scaler.fleet import Fleet
 from scaler.learn import freshness
-from scaler.learn.idle import took_nothing_since
 from scaler.learn.slots import Slots, slots_of
 from scaler.model.common import Polled, Quality
-from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen
+from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen, WorkerSeen
 
 FIRST_BEAT_SECONDS = freshness.HEARTBEAT.fresh.total_seconds()
 
@@ -32,7 +31,7 @@ class SeenQueue:
     never_beats: bool  # whether none does although one has had the time to: it never will
     ready: int = 0
     served_for_seconds: float = 0.0  # how long all ready workers have served
-    some_idle: bool = False  # whether a worker did nothing while tasks waited
+    workers: tuple[WorkerSeen, ...] = ()  # those that are ready
 
     @property
     def whole(self) -> Slots:
@@ -51,13 +50,11 @@ class SeenQueue:
 
 def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
     """What an observation shows of one of the fleet's queues."""
-    statistics = _statistics(seen, polled)
-    waited_seconds = statistics.backlog_age_seconds or 0.0
     return SeenQueue(
         polled=polled,
         at=seen.observed_at,
         share=fleet.share(polled.queue),
-        statistics=statistics,
+        statistics=_statistics(seen, polled),
         times=next((each for each in seen.task_times if _is(each, polled)), _no_times(polled)),
         slots=slots_of(seen, fleet, polled),
         any_beats=seen.any_beats,
@@ -67,7 +64,7 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
         served_for_seconds=min(
             (worker.age_seconds - (worker.started_in_seconds or 0.0) for worker in seen.ready), default=0.0
         ),
-        some_idle=any(took_nothing_since(worker, waited_seconds) for worker in seen.ready),
+        workers=tuple(seen.ready),
     )
 
 
