@@ -17,6 +17,7 @@ from activities.reconcile import Reconciler
 from activities.requests import RECONCILE, Reconcile
 from scaler.cli.controller import Parts
 from scaler.fleet import TargetKind
+from scaler.model.decision import Reason
 from scaler.model.observation import Observation
 from scaler.state import State
 from tests.support.paper_target import PaperTarget
@@ -136,7 +137,7 @@ async def _is_lost_unnoticed(client: Client, paper: PaperTarget, faulty: FaultyR
 def _answered_an_override(state: State) -> bool:
     """Whether a plan that an override made was answered, and the override has run out since."""
     seen = state.observation
-    overridden = any(line.mode == "override" for line in state.decisions)
+    overridden = any(Reason.OVERRIDDEN in line.reasons for line in state.decisions)
     return (
         overridden
         and state.memory.operator.override is None
