@@ -1,4 +1,4 @@
-"""An observation as the hints of its own workers amend it, in their rows and in the totals. Pure.
+"""An observation as the hints of its own workers amend it, in their rows and in what is summed over them. Pure.
 
 Hints are kept beside the observation and applied to each one until they are old: a look that was under way when one
 came knows nothing of it.
@@ -10,8 +10,9 @@ from datetime import datetime
 
 from scaler.hint import Hint
 from scaler.learn.freshness import HEARTBEAT
-from scaler.model.common import mark
-from scaler.model.observation import Observation, WorkerSeen, WorkerState, WorkerTotals
+from scaler.learn.slots import settled_work
+from scaler.model.common import TaskType, mark
+from scaler.model.observation import Observation, QueueSlots, WorkerSeen, WorkerState, WorkerTotals
 
 
 def told_by(seen: Observation, hint: Hint) -> WorkerSeen | None:
@@ -36,7 +37,7 @@ def _amended(seen: Observation, old: WorkerSeen, new: WorkerSeen) -> Observation
         _moved(total, old, new) if (total.cache, total.version) == (old.cache, old.version) else total
         for total in seen.totals
     )
-    return replace(seen, workers=rows, totals=totals)
+    return replace(seen, workers=rows, totals=totals, slots=_slots_moved(seen.slots, old, new))
 
 
 def _updated(row: WorkerSeen, hint: Hint, observed_at: datetime) -> WorkerSeen:
@@ -76,6 +77,33 @@ def _moved(total: WorkerTotals, old: WorkerSeen, new: WorkerSeen) -> WorkerTotal
         activity_slots=total.activity_slots + new.activity_slots - _slots(before),
         activity_slots_used=total.activity_slots_used + (new.activity_slots_used or 0) - _slots_used(before),
     )
+
+
+def _slots_moved(told: tuple[QueueSlots, ...], old: WorkerSeen, new: WorkerSeen) -> tuple[QueueSlots, ...]:
+    """A row is the sum of all that its worker polls: of several activity queues, it tells nothing of one."""
+    activity = [each for each in told if each.task_type is TaskType.ACTIVITY]
+    if len(activity) != 1 or not _beats(new):
+        return told
+    moved = _queue_moved(activity[0], old if _beats(old) else None, new)
+    return tuple(moved if each is activity[0] else each for each in told)
+
+
+def _queue_moved(told: QueueSlots, before: WorkerSeen | None, new: WorkerSeen) -> QueueSlots:
+    was_used, was_done = settled_work([before] if before is not None else [])
+    used, done = settled_work([new])
+    return replace(
+        told,
+        beating=told.beating + (before is None),
+        sized=told.sized + _is_sized(new) - _is_sized(before),
+        slots=told.slots + _slots(new) - _slots(before),
+        used=told.used + _slots_used(new) - _slots_used(before),
+        settled_used=told.settled_used + used - was_used,
+        settled_done_per_second=told.settled_done_per_second + done - was_done,
+    )
+
+
+def _is_sized(row: WorkerSeen | None) -> bool:
+    return row is not None and row.activity_slots is not None
 
 
 def _beats(row: WorkerSeen) -> bool:

@@ -67,6 +67,11 @@ def has_settled(worker: WorkerSeen) -> bool:
     return worker.age_seconds - (worker.started_in_seconds or 0.0) > SERVED_FOR_SECONDS
 
 
+def settled_work(workers: Iterable[WorkerSeen]) -> tuple[int, float]:
+    """Activity slots taken, and activities done a second, by those workers that tell both and have settled."""
+    return _work_of(worker for worker in workers if _tells_settled(worker))
+
+
 def _declared(fleet: Fleet, task_type: TaskType) -> int | None:
     slots = fleet.workers.slots
     return slots.workflow if task_type is TaskType.WORKFLOW else slots.activity
@@ -140,10 +145,10 @@ def _settled_work(seen: Observation) -> tuple[int, float]:
     Of a fleet that is too large for a row each, rows are of the idlest, which would make tasks look short: there it is
     all that is told, without the young ones among the rows.
     """
-    settled = _work_of(worker for worker in seen.ready if _tells(worker) and has_settled(worker))
+    settled = settled_work(seen.ready)
     if seen.ready_count <= len(seen.ready) or not seen.all_beat:
         return settled
-    young_used, young_done = _work_of(worker for worker in seen.ready if not (_tells(worker) and has_settled(worker)))
+    young_used, young_done = _work_of(worker for worker in seen.ready if not _tells_settled(worker))
     used = sum(total.activity_slots_used for total in seen.totals) - young_used
     return used, sum(total.activities_per_second for total in seen.totals) - young_done
 
@@ -156,5 +161,6 @@ def _work_of(workers: Iterable[WorkerSeen]) -> tuple[int, float]:
     return used, done
 
 
-def _tells(worker: WorkerSeen) -> bool:
-    return worker.activities_per_second is not None and worker.activity_slots_used is not None
+def _tells_settled(worker: WorkerSeen) -> bool:
+    tells = worker.activities_per_second is not None and worker.activity_slots_used is not None
+    return tells and has_settled(worker)

@@ -11,10 +11,23 @@ from scaler.hint import BELIEVED, HINTS_KEPT, Hint
 from scaler.learn.freshness import HEARTBEAT
 from scaler.learn.hinted import with_hints
 from scaler.model.common import Generation, Quality, Size, TaskType
-from scaler.model.observation import Observation, TargetSeen, WorkerState
+from scaler.model.observation import Observation, QueueSlots, TargetSeen, WorkerState
 from scaler.model.record import Applied, StepOutcome, TargetRecord
 from scaler.model.remembered import Remembered
 from tests.support.states import MIB, NOW, OWNER, fleet, queue, state, times, worker
+
+ACTIVITY_SLOTS = QueueSlots(
+    queue="agents",
+    task_type=TaskType.ACTIVITY,
+    beating=4,
+    sized=4,
+    slots=32,
+    used=16,
+    done_per_second=8.0,
+    settled_used=16,
+    settled_done_per_second=8.0,
+)
+"""What `observed` tells of four slots taken by each worker, queue by queue."""
 
 RECORD = TargetRecord(owner=OWNER, generation=Generation(1.0, 5), intended=Size(4, 120))
 
@@ -73,6 +86,19 @@ def test_hints_of_full_slots_raise_the_count_at_once_as_an_observation_would() -
     assert hinted.size.workers == told.size.workers
 
 
+def test_they_do_where_slots_are_told_queue_by_queue() -> None:
+    declared = fleet(workers={"min": 1, "max": 8})
+    seen, memory, now = learned(declared)
+    seen = replace(seen, slots=(ACTIVITY_SLOTS,))
+
+    usual, _ = decide(seen, declared, memory, now)
+    hinted, _ = decide(with_hints(seen, full(now), now), declared, memory, now)
+
+    assert usual.size is not None
+    assert hinted.size is not None
+    assert hinted.size.workers > usual.size.workers
+
+
 def test_a_hint_moves_its_row_and_the_totals() -> None:
     seen = observed(NOW, 4)
 
@@ -80,6 +106,37 @@ def test_a_hint_moves_its_row_and_the_totals() -> None:
 
     assert [row.activity_slots_used for row in hinted.workers] == [8, 8, 8, 8]
     assert hinted.totals == tuple(replace(total, activity_slots_used=32) for total in seen.totals)
+
+
+def test_a_hint_moves_the_slots_of_the_only_activity_queue() -> None:
+    """The rate is of the heartbeat before: a worker's slots of now and its rate of then do not belong together."""
+    workflow_slots = replace(ACTIVITY_SLOTS, task_type=TaskType.WORKFLOW)
+    seen = observed(NOW, 4, slots=(workflow_slots, ACTIVITY_SLOTS))
+    hint = Hint(worker="w-2", at=NOW + timedelta(seconds=2), slots_used=9, slots=10)
+
+    assert with_hints(seen, (hint,), NOW + timedelta(seconds=2)).slots == (
+        workflow_slots,
+        replace(ACTIVITY_SLOTS, slots=34, used=21, settled_used=12, settled_done_per_second=6.0),
+    )
+
+
+def test_a_hint_of_a_silent_worker_is_one_more_that_tells() -> None:
+    silent = worker(4, heartbeat_age_seconds=None, activity_slots=None, activity_slots_used=None)
+    three = replace(ACTIVITY_SLOTS, beating=3, sized=3, slots=24, used=12, settled_used=12, settled_done_per_second=6.0)
+    rows = (*observed(NOW, 4).workers[:3], silent)
+    seen = observed(NOW, 4, workers=rows, totals=totals(rows, HEARTBEAT.fresh.total_seconds()), slots=(three,))
+    hint = Hint(worker="w-4", at=NOW + timedelta(seconds=2), slots_used=8, slots=8)
+
+    assert with_hints(seen, (hint,), NOW + timedelta(seconds=2)).slots == (
+        replace(three, beating=4, sized=4, slots=32, used=20),
+    )
+
+
+def test_a_hint_says_nothing_of_one_of_several_activity_queues() -> None:
+    told = (ACTIVITY_SLOTS, replace(ACTIVITY_SLOTS, queue="tools"))
+    hint = Hint(worker="w-1", at=NOW + timedelta(seconds=2), slots_used=8, slots=8)
+
+    assert with_hints(observed(NOW, 4, slots=told), (hint,), NOW + timedelta(seconds=2)).slots == told
 
 
 def test_a_hint_of_memory_is_in_the_totals_too() -> None:
