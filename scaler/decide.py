@@ -169,7 +169,7 @@ def _sized(situation: Situation) -> Settled:
         step=stage.step,
         surge=stage.surge,
         replace=stage.replace,
-        victims=victims(situation, size),
+        victims=victims(situation, size, stage.surge),
         until=pace.until(replace(situation, memory=memory), busy=under_way),
         wake=pace.wake(situation, size),
     )

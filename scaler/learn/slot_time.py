@@ -44,7 +44,7 @@ def service_after(demand: Demand, seen: SeenQueue, watched: timedelta) -> Level:
         return level_after(known, counted, seen.at, min(told_for, COUNTED_TIME))
     if not _samples_count(demand, seen, watched):
         return known
-    return level_after(known, _sampled(seen), seen.at, min(told_for, SAMPLED_TIME))
+    return level_after(known, _sampled(demand, seen), seen.at, min(told_for, SAMPLED_TIME))
 
 
 def _by_little(demand: Demand, seen: SeenQueue) -> float | None:
@@ -89,9 +89,22 @@ def _samples_count(demand: Demand, seen: SeenQueue, watched: timedelta) -> bool:
     return seen.at - known.at >= TOLD_FOR
 
 
-def _sampled(seen: SeenQueue) -> float | None:
+def _sampled(demand: Demand, seen: SeenQueue) -> float | None:
     """The mean of sampled histories; where none is read, what all workers together have taken and done."""
     if seen.service_seconds is not None:
         return seen.service_seconds
     done, busy = seen.whole.done_per_second, seen.whole.counted
-    return busy / done if done and busy else None
+    if not done or busy is None:
+        return None
+    return busy / done if busy else _unseen(demand, seen, done)
+
+
+def _unseen(demand: Demand, seen: SeenQueue, done_per_second: float) -> float | None:
+    """Tasks of which none is seen under way, though many are done, take one slot at most, or as many as of late did.
+
+    Without this a fleet of quick tasks whose histories are not read would know no slot time, and so hold every worker
+    for fear of losing its work. Where slots have just emptied, what is done now was begun before.
+    """
+    if not (_balanced(demand, seen) and _steady(demand, seen)):
+        return None
+    return max(demand.busy_slots.value or 0.0, 1.0) / done_per_second

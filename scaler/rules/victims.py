@@ -5,13 +5,13 @@ from scaler.model.observation import WorkerSeen, WorkerState
 from scaler.rules.situation import Situation
 
 
-def victims(situation: Situation, size: Size) -> tuple[str, ...]:
-    """Names of the workers that are too many: those that lose nothing first, then the least busy.
+def victims(situation: Situation, size: Size, surge: int = 0) -> tuple[str, ...]:
+    """Names of the workers that are too many, beside a rollout's surge: those that lose nothing first.
 
     Of those that may leave: not serving yet, with the old cache size or version, idle, least busy, emptiest cache. No
     more are named than may have to go at once; the rest would be weight in the history.
     """
-    excess = situation.seen.live_count - size.workers
+    excess = situation.seen.live_count - size.workers - surge
     if excess <= 0:
         return ()
     may_leave = situation.running_work.names

@@ -82,7 +82,7 @@ class LoopAndTarget(RuleBasedStateMachine):
                 interval_seconds=2.0,
                 workflow=SlotsSeen(used=0, total=100, tasks_per_second=1.0),
                 activity=slots,
-                cached=50,
+                cached=min(50, self.group.caches[worker.seen.name] or 50),
             )
             for worker in look.workers
         ]

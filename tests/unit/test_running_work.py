@@ -170,7 +170,8 @@ def test_a_worker_that_was_idle_a_minute_ago_has_begun_a_long_task_since_where_m
     life = _life(5)
     for _ in range(80):
         seen = life.observe(0.5, 0.1)
-        idle = tuple(replace(row, activity_slots_used=0, heartbeat_age_seconds=55.0) for row in seen.workers)
+        told: dict[str, Any] = {"activity_slots_used": 0, "activities_per_second": None, "heartbeat_age_seconds": 55.0}
+        idle = tuple(replace(row, **told) for row in seen.workers)
         times = tuple(replace(each, **UNKNOWN_LENGTH) for each in seen.task_times)
         life.tick(with_workers(replace(seen, task_times=times), idle), Operator())
 
@@ -236,6 +237,25 @@ def test_a_rollout_that_waits_for_running_work_says_so() -> None:
 
     assert life.steps[-1].decision.plan.replace == ()
     assert Reason.HELD_BY_RUNNING_WORK in life.steps[-1].decision.reasons
+
+
+def test_a_rollout_takes_no_busy_worker_away_while_its_surge_stands_and_does_not_say_so() -> None:
+    """The size is six and eight serve: the two that are too many stay until the old ones are replaced."""
+    life = _life(8)
+
+    def rows(index: int, row: WorkerSeen) -> WorkerSeen:
+        return replace(row, cache=40 if index < 6 else 60, activity_slots_used=1)
+
+    seen = _seen(life, rows, **UNKNOWN_LENGTH)
+    assert seen.found is not None
+    record = replace(seen.found, intended=Size(6, 60), previous=Size(6, 40), step=RolloutStep.REPLACE, surge=2)
+    seen = replace(seen, found=record, applied=replace(seen.applied, record=record))
+    life.tick(replace(seen, target=replace(seen.target, desired=6)), Operator())
+
+    decision = life.steps[-1].decision
+    assert (decision.plan.size, decision.plan.surge, decision.plan.victims) == (Size(6, 60), 2, ())
+    assert Reason.RUNNING_WORK_LOST not in decision.reasons
+    assert Reason.HELD_BY_RUNNING_WORK in decision.reasons
 
 
 def test_an_emergency_outranks_running_work_and_says_what_it_costs() -> None:

@@ -13,7 +13,7 @@ from scaler.learn.slots import SERVED_FOR
 from scaler.model.common import Size
 from scaler.model.observation import Observation, ReplaySeen
 from scaler.model.remembered import Demand
-from tests.support.plausible import ACTIVITIES, TICK, Life
+from tests.support.plausible import ACTIVITIES, TICK, Life, with_workers
 from tests.support.strategies import declared
 
 PER_SECOND = 6.0
@@ -121,3 +121,24 @@ def test_a_missing_slot_time_leaves_what_is_known() -> None:
     missing = replace(_observed(None), task_times=(), workers=(), totals=())
 
     assert _after(known, missing, TICK).service_seconds.value == 2.0
+
+
+def _none_taken(per_second: float) -> Observation:
+    """No history is read, and no worker has a slot taken at the moment that it tells of."""
+    seen = _observed(None, activity_slots_used=0, activities_per_second=per_second, age_seconds=OLD)
+    return with_workers(replace(seen, task_times=()), seen.workers)
+
+
+def test_tasks_too_short_to_be_seen_taking_a_slot_are_known_to_be_short() -> None:
+    """No history is read, and of six tasks a second on each of four workers none is ever seen under way."""
+    quick = _none_taken(6.0)
+
+    assert _after(Demand(), quick, timedelta(minutes=10)).service_seconds.value == pytest.approx(1 / 24, rel=0.01)
+
+
+def test_an_empty_fleet_right_after_many_slots_were_taken_says_little_of_its_tasks() -> None:
+    """Ninety tasks of a minute each that just ended are no short ones."""
+    before = _after(Demand(), _observed(None, **_taking(60.0)), timedelta(minutes=3))
+    full = replace(before, service_seconds=Demand().service_seconds, busy_slots=replace(before.busy_slots, value=90.0))
+
+    assert _after(full, _none_taken(0.375), TICK).service_seconds.value is None
