@@ -89,7 +89,7 @@ def _moved(situation: Situation, plan: Plan, count: Count) -> tuple[Reason, ...]
         return ()
     if count.workers < current:
         return (Reason.SCALE_IN,)
-    return () if count.bound is Constraint.RUNNING_WORK else (_scale_out(situation),)
+    return () if count.bound is Constraint.RUNNING_WORK else (_scale_out(situation, count.bound),)
 
 
 def _running_work(situation: Situation, plan: Plan) -> tuple[Reason, ...]:
@@ -100,13 +100,14 @@ def _running_work(situation: Situation, plan: Plan) -> tuple[Reason, ...]:
     return (Reason.HELD_BY_RUNNING_WORK,) if waits else ()
 
 
-def _scale_out(situation: Situation) -> Reason:
+def _scale_out(situation: Situation, bound: Constraint) -> Reason:
     reasons = {
         Constraint.BACKLOG: Reason.SCALE_OUT_BACKLOG,
         Constraint.WORKFLOW_TASK_LOAD: Reason.SCALE_OUT_WORKFLOW_TASKS,
         Constraint.ACTIVITY_MEMORY: Reason.SCALE_OUT_MEMORY,
     }
-    return reasons.get(situation.need.workers_bound, Reason.SCALE_OUT_ACTIVITY)
+    asks = bound if bound in reasons else situation.need.workers_bound
+    return reasons.get(asks, Reason.SCALE_OUT_ACTIVITY)
 
 
 def _of_all(situation: Situation) -> tuple[Reason, ...]:

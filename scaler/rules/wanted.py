@@ -4,6 +4,7 @@ from scaler.model.decision import Constraint, Reason
 from scaler.model.remembered import Trial
 from scaler.rules.cache_gate import CacheChoice
 from scaler.rules.count import Limit, scale_out_step
+from scaler.rules.probe import to_be_probed
 from scaler.rules.situation import Situation
 from scaler.rules.take_back import workers_before
 
@@ -24,4 +25,6 @@ def _by_load(situation: Situation, choice: CacheChoice) -> Limit:
     if not situation.any_signal:
         return Limit(situation.current.workers, Constraint.MISSING_SIGNAL, Reason.ALL_SIGNALS_GONE)
     cache = choice.cache if choice.cache is not None else situation.current.cache
-    return Limit(*situation.workers_at(cache))
+    wanted = Limit(*situation.workers_at(cache))
+    probe = situation.current.workers + 1
+    return Limit(probe, Constraint.BACKLOG) if wanted.workers < probe and to_be_probed(situation) else wanted

@@ -119,6 +119,32 @@ def test_a_scale_out_from_zero_throughput_is_judged_too() -> None:
     assert life.steps[-1].decision.workers_bound is Constraint.NO_GAIN
 
 
+def test_one_worker_is_tried_at_once_where_tasks_wait_beside_free_slots_however_many_should_do() -> None:
+    """By what they did before, eight workers are plenty; for half a minute they took nothing."""
+    life = calm(8, bounds={"min": 8, "max": 40}, task_queues=ACTIVITIES)
+    passed(life, 20, 2.0)
+
+    life.tick(_nothing_is_taken(life.observe(2.0, 0.5), 30.0), Operator())
+
+    tried = life.steps[-1].decision
+    assert (life.size.workers, tried.workers_bound) == (9, Constraint.BACKLOG)
+    assert {Reason.SCALE_OUT_BACKLOG, Reason.WAITS_BESIDE_FREE_SLOTS} <= set(tried.reasons)
+
+    life.tick(_nothing_is_taken(life.observe(2.0, 0.5), 45.0), Operator())
+    assert life.size.workers == 9
+
+
+def test_no_worker_is_tried_at_the_limit_of_a_queue() -> None:
+    life = calm(8, bounds={"min": 8, "max": 40}, task_queues=ACTIVITIES)
+    passed(life, 20, 2.0)
+    seen = _nothing_is_taken(life.observe(2.0, 0.5), 30.0)
+    limited = tuple(replace(queue, rate_limited=True) for queue in seen.queues)
+
+    life.tick(replace(seen, queues=limited), Operator())
+
+    assert life.size.workers == 8
+
+
 def test_once_polls_are_answered_again_workers_are_added_for_what_waits() -> None:
     life = _two_workers()
     _turned_away(life, 16)

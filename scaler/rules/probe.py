@@ -1,0 +1,20 @@
+"""Where tasks wait beside free slots, one more worker is tried, however many should do by what they did before. Pure.
+
+Workers whose pollers are gone take nothing, and tell of free slots: by their slots alone they would be enough for ever.
+"""
+
+from scaler.model.common import Polled
+from scaler.model.estimate import Load
+from scaler.rules.situation import Situation
+
+
+def to_be_probed(situation: Situation) -> bool:
+    """Whether a queue waits beside free slots, no more workers are on their way, and none were tried for it lately."""
+    if situation.estimate.ready < situation.current.workers:
+        return False
+    return any(_untried(situation, load) for load in situation.readings.beside_free_slots)
+
+
+def _untried(situation: Situation, load: Load) -> bool:
+    tried = {Polled(trial.queue, trial.task_type) for trial in situation.memory.scale_outs}
+    return not load.rate_limited and Polled(load.queue, load.task_type) not in tried
