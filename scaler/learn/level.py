@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.model.remembered import Backlog, Demand, Level, figure, whole_second
+from scaler.wire.compact import millisecond
 
 
 def clamped(level: Level, at: datetime) -> Level:
@@ -16,24 +17,31 @@ def not_ahead(demand: Demand, at: datetime) -> Demand:
     """What is remembered of a queue with nothing from after `at`: else nothing would be learned until then."""
     if all(moment is None or moment <= at for moment in _moments(demand)):
         return demand
-    backlog, since, limited_at = demand.backlog, demand.since, demand.limited_at
+    backlog = demand.backlog
     return replace(
         demand,
-        since=None if since is None else min(since, whole_second(at)),
+        since=_no_later(demand.since, whole_second(at)),
         arrivals_per_second=clamped(demand.arrivals_per_second, at),
         unqueued_per_second=clamped(demand.unqueued_per_second, at),
         busy_slots=clamped(demand.busy_slots, at),
         service_seconds=clamped(demand.service_seconds, at),
         levels_before=tuple(each for each in demand.levels_before if each.at is not None and each.at <= at),
         backlog=Backlog() if backlog.at is not None and backlog.at > at else backlog,
-        limited_at=None if limited_at is None else min(limited_at, at),
+        limited_at=_no_later(demand.limited_at, millisecond(at)),
+        waiting_since=_no_later(demand.waiting_since, millisecond(at)),
+        most_done=clamped(demand.most_done, at),
     )
 
 
+def _no_later(moment: datetime | None, at: datetime) -> datetime | None:
+    return None if moment is None else min(moment, at)
+
+
 def _moments(demand: Demand) -> tuple[datetime | None, ...]:
-    levels = (demand.arrivals_per_second, demand.unqueued_per_second, demand.busy_slots, demand.service_seconds)
-    fed = tuple(level.at for level in (*levels, *demand.levels_before))
-    return (*fed, demand.since, demand.backlog.at, demand.limited_at)
+    rates = (demand.arrivals_per_second, demand.unqueued_per_second, demand.most_done)
+    levels = (*rates, demand.busy_slots, demand.service_seconds, *demand.levels_before)
+    moments = (demand.since, demand.backlog.at, demand.limited_at, demand.waiting_since)
+    return (*moments, *(level.at for level in levels))
 
 
 def level_after(level: Level, sample: float | None, at: datetime, time_constant: timedelta) -> Level:

@@ -9,7 +9,10 @@ from scaler.rules.situation import Situation
 
 
 def to_be_probed(situation: Situation) -> bool:
-    """Whether a queue waits beside free slots, no more workers are on their way, and none were tried for it lately."""
+    """Whether a queue waits beside free slots, no more workers are on their way, and none were tried for it lately.
+
+    What has not waited for as long as a worker takes to start may be gone before one could help.
+    """
     if situation.estimate.ready < situation.current.workers:
         return False
     return any(_untried(situation, load) for load in situation.readings.beside_free_slots)
@@ -17,4 +20,5 @@ def to_be_probed(situation: Situation) -> bool:
 
 def _untried(situation: Situation, load: Load) -> bool:
     tried = {Polled(trial.queue, trial.task_type) for trial in situation.memory.scale_outs}
-    return not load.rate_limited and Polled(load.queue, load.task_type) not in tried
+    waited = load.backlog_age_seconds >= situation.estimate.start_seconds
+    return waited and not load.rate_limited and Polled(load.queue, load.task_type) not in tried

@@ -99,7 +99,9 @@ def an_emergency_acts_at_once(step: Step) -> None:
     if cache is None or step.after.overfull >= 2:
         return
     assert step.decision.mode is Mode.EMERGENCY
-    if not seen.suspects:
+    if Reason.ACTIVITIES_FILL_MEMORY in step.decision.reasons:
+        assert step.decision.plan.replace
+    elif not seen.suspects:
         assert cuts_cache(step) or cache <= step.fleet.cache.min
     assert step.wanted.workers >= kept(step)
 
@@ -169,16 +171,24 @@ def bounds_always_hold(step: Step) -> None:
 
 
 def seen_outranks_predicted(step: Step) -> None:
-    """No worker goes while the oldest task that waits is seen to have waited longer than the objective."""
+    """No worker goes while the oldest task of a queue is seen to have waited longer than the objective.
+
+    Those that a trial showed to bring each such queue nothing may go.
+    """
     override = step.before.operator.override
-    late = any(
-        QUEUE_STATISTICS.quality(queue, step.now) is Quality.FRESH
+    late = [
+        queue
+        for queue in step.seen.queues
+        if QUEUE_STATISTICS.quality(queue, step.now) is Quality.FRESH
         and step.fleet.polls(queue.task_type)
         and (queue.backlog_age_seconds or 0.0) > step.fleet.objective_seconds(queue.task_type)
-        for queue in step.seen.queues
-    )
-    if late and sized(step) and (override is None or override.workers is None):
-        assert step.wanted.workers >= kept(step)
+    ]
+    if not late or not sized(step) or (override is not None and override.workers is not None):
+        return
+    in_vain = {(each.queue, each.task_type): each.helped_by for each in step.after.scale_outs if each.in_vain_until}
+    helped_by = [in_vain.get((queue.queue, queue.task_type)) for queue in late]
+    floors = [kept(step) if count is None else min(count, kept(step)) for count in helped_by]
+    assert step.wanted.workers >= max(floors)
 
 
 def pause_changes_no_size(step: Step) -> None:

@@ -4,13 +4,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import TypeAdapter
 
 from scaler.model.observation import Observation
-from scaler.model.remembered import Operator
+from scaler.model.remembered import Operator, Remembered
 from tests.support.lives import calm, passed
 from tests.support.plausible import ACTIVITIES, Life
 
 AHEAD = timedelta(hours=1)
+MEMORY_JSON = TypeAdapter(Remembered)
 
 
 def _ahead(seen: Observation) -> Observation:
@@ -56,3 +58,24 @@ def test_nothing_that_is_remembered_of_a_queue_lies_ahead_after_the_next_reading
     assert demand.since is not None
     assert demand.since <= now
     assert demand.backlog.at is None or demand.backlog.at <= now
+
+
+def test_what_a_clock_that_was_ahead_saw_of_limits_and_waits_is_of_no_later_than_the_next_reading() -> None:
+    """What is cut back to the reading is remembered to the millisecond, as it is written."""
+    life = calm(4)
+    passed(life, 20, 1.0)
+
+    def limited(seen: Observation) -> Observation:
+        held = replace(seen.queues[-1], rate_limited=True, backlog_tasks=400, backlog_age_seconds=20.0)
+        return replace(seen, queues=(*seen.queues[:-1], held))
+
+    life.tick(_ahead(limited(life.observe(1.0, 0.5))), Operator())
+    life.now += timedelta(microseconds=123)
+    waiting = life.observe(1.0, 0.5)
+    waits = replace(waiting.queues[-1], backlog_tasks=400, backlog_age_seconds=20.0)
+    life.tick(replace(waiting, queues=(*waiting.queues[:-1], waits)), Operator())
+
+    demand, written = life.demand(ACTIVITIES), MEMORY_JSON.dump_json(life.memory)
+    moments = (demand.limited_at, demand.waiting_since, demand.most_done.at)
+    assert all(at is None or at <= life.now for at in moments), moments
+    assert MEMORY_JSON.validate_json(written) == life.memory
