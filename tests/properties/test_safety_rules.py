@@ -99,9 +99,8 @@ def an_emergency_acts_at_once(step: Step) -> None:
     if cache is None or step.after.overfull >= 2:
         return
     assert step.decision.mode is Mode.EMERGENCY
-    if Reason.ACTIVITIES_FILL_MEMORY in step.decision.reasons:
-        assert step.decision.plan.replace
-    elif not seen.suspects:
+    relieved = Reason.ACTIVITIES_FILL_MEMORY in step.decision.reasons and step.decision.plan.replace
+    if not seen.suspects and not relieved:
         assert cuts_cache(step) or cache <= step.fleet.cache.min
     assert step.wanted.workers >= kept(step)
 

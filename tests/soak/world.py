@@ -48,6 +48,7 @@ class Worker:
     tasks: list[LongTask] = field(default_factory=list)
     drain_by: float | None = None
     spared: bool = False  # asked to go of the product's own accord
+    told_at: float | None = None  # its last heartbeat before that
     polls: bool = True
     restarts: int = 0
     beat: tuple[WorkerObject, ...] = ()
@@ -141,7 +142,7 @@ class World:
 
     def drain(self, worker: Worker, *, spared: bool) -> None:
         """Ask a worker to go; what it does not finish in time is lost."""
-        worker.drain_by, worker.spared = self.t + self.drain_seconds, spared
+        worker.drain_by, worker.spared, worker.told_at = self.t + self.drain_seconds, spared, worker.beat_at
 
     def follow(self, levels: Levels, *, spared: bool) -> None:
         """What a platform does with the levels that it is given."""
@@ -203,7 +204,7 @@ class World:
             return
         late = [task for task in worker.tasks if task.ends > worker.drain_by]
         if late and worker.spared:
-            seen = [task for task in late if worker.beat_at is None or task.began <= worker.beat_at]
+            seen = [task for task in late if worker.told_at is None or task.began <= worker.told_at]
             self.lost_spared += len(seen)
             self.lost_unseen += len(late) - len(seen)
         for task in late:
