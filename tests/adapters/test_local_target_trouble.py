@@ -13,7 +13,6 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
 import pytest
 
 from activities.targets.contract import TargetUnreachable
@@ -21,7 +20,6 @@ from activities.targets.local import LocalTarget
 from activities.targets.recorder import RecorderTarget
 from activities.targets.supervisor import logs
 from activities.targets.supervisor.protocol import Place
-from activities.targets.supervisor.session import READY_VARIABLE
 from activities.targets.supervisor.state import load
 from activities.targets.supervisor.unattended import ask_or_read
 from scaler.model.observation import ExitReason, WorkerState
@@ -94,7 +92,7 @@ class TestFullDisk:
             look = await opened.until(lambda look: states(look) == [WorkerState.READY] * 2)
 
             assert pids(look)["w-2"] == pids(first)["w-2"]
-            assert running_as_workers(opened) == set(pids(look).values())
+            assert opened.running() == set(pids(look).values())
             assert pids(unwritten)["w-1"] in {*pids(look).values()} or not alive(pids(unwritten)["w-1"])
 
     async def test_a_log_that_can_t_be_copied_is_emptied_all_the_same(self, tmp_path: Path) -> None:
@@ -114,16 +112,6 @@ class TestFullDisk:
             assert said.count("the state can't be written") == 1
             opened.place.state.with_suffix(".draft").rmdir()
             await come_true(lambda: load(opened.place.state).workers[0].starts == 2)
-
-
-def running_as_workers(opened: LocalFleet) -> set[int]:
-    """Every process that carries the mark of this group's workers."""
-    found = set()
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(READY_VARIABLE, "").startswith(str(opened.place.directory)):
-                found.add(process.pid)
-    return found
 
 
 def dry(opened: LocalFleet) -> RecorderTarget:

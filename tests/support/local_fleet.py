@@ -18,7 +18,7 @@ from activities.targets.local import LocalGroup, LocalTarget
 from activities.targets.supervisor.cgroup import MemoryCgroup
 from activities.targets.supervisor.client import NoSupervisor, ask, ask_or_start
 from activities.targets.supervisor.protocol import Answer, Operation, Place, Request
-from activities.targets.supervisor.session import Sessions, WorkerSession, identify, kill
+from activities.targets.supervisor.session import READY_VARIABLE, Sessions, WorkerSession, identify, kill
 from activities.targets.supervisor.state import WorkerEntry, load
 from activities.targets.supervisor.wanted import BackOff, Supervision
 from scaler.fleet import Fleet
@@ -156,6 +156,18 @@ class LocalFleet:
             await self.kill_supervisor()
         for entry in load(self.place.state).workers:
             await self._end_worker(entry)
+        for pid in self.running():  # which a full disk kept from being written down
+            with suppress(psutil.NoSuchProcess):
+                psutil.Process(pid).kill()
+
+    def running(self) -> set[int]:
+        """Every process that carries the mark of this group's workers."""
+        found = set()
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(READY_VARIABLE, "").startswith(str(self.place.directory)):
+                    found.add(process.pid)
+        return found
 
     async def _end_worker(self, entry: WorkerEntry) -> None:
         if entry.process is None:
