@@ -57,7 +57,7 @@ def _levels(wake: WakeAt, seen: Observation) -> Iterator[Wake]:
         yield Wake.BACKLOG
     if _reaches(sum(total.activity_slots_used for total in seen.totals), wake.activity_slots_used):
         yield Wake.SLOTS
-    ready = sum(total.ready for total in seen.totals)
+    ready = seen.ready_count
     if wake.ready_below is not None and ready < wake.ready_below:
         yield Wake.WORKERS_LOST
     if _reaches(ready, wake.ready_at_least):

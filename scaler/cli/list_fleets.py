@@ -116,7 +116,7 @@ def listed(fleet: RunningFleet, state: State) -> ListedFleet:
         short,
         mode=decision.mode,
         size=decision.size,
-        ready=sum(total.ready for total in seen.totals),
+        ready=seen.ready_count,
         backlog_tasks=backlog_tasks(seen),
         backlog_age_seconds=oldest_seconds(seen),
         workers_bound=decision.workers_bound,

@@ -54,7 +54,7 @@ def status_line(state: State, now: datetime) -> str:
 
 def workers_of(state: State) -> str:
     """Ready workers and how many there should be: `3/4`."""
-    ready = sum(total.ready for total in state.observation.totals) if state.observation is not None else None
+    ready = state.observation.ready_count if state.observation is not None else None
     size = state.decision.size if state.decision is not None else None
     return f"{words.number(ready)}/{words.number(size.workers if size is not None else None)}"
 

@@ -56,7 +56,7 @@ def fed(demand: Demand, seen: SeenQueue) -> Demand:
     unqueued = _unqueued(demand, seen)
     rate = arrivals_per_second(seen, unqueued)
     level = level_after(demand.arrivals_per_second, rate, at, LEVEL_TIME)
-    busy = level_after(demand.busy_slots, seen.whole.counted if seen.all_beat else None, at, LEVEL_TIME)
+    busy = level_after(demand.busy_slots, seen.whole.counted if seen.observed.all_beat else None, at, LEVEL_TIME)
     if rate is not None and _is_over(level, seen):
         level = unqueued = busy = Level(0.0, whole_second(at))
     since, scv = _since(demand, at), seen.times.service_scv
@@ -89,7 +89,7 @@ def _is_over(level: Level, seen: SeenQueue) -> bool:
         return True
     statistics, slots = seen.statistics, seen.whole
     quiet = not statistics.arrivals_per_second and not statistics.backlog_tasks
-    idle = seen.all_beat and slots.counted == 0 and not slots.done_per_second
+    idle = seen.observed.all_beat and slots.counted == 0 and not slots.done_per_second
     return quiet and idle and level.value < LONE_TASK_PER_SECOND
 
 
@@ -130,7 +130,7 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
     """The load of one queue and type: this fleet's share of what comes in the queue."""
     task_type, statistics, share = seen.polled.task_type, seen.statistics, seen.share
     busy, service = seen.whole.used, demand.service_seconds.value
-    growth, silent = demand.backlog.growth_per_second, not seen.any_beats
+    growth, silent = demand.backlog.growth_per_second, not seen.observed.any_beats
     unread = statistics.at is not None and now - statistics.at > LONGEST_GAP
     rates = [_rate_read(seen, fleet, demand)]
     if unread:
@@ -165,8 +165,8 @@ def load(seen: SeenQueue, fleet: Fleet, demand: Demand, now: datetime) -> Load:
         schedule_to_start_seconds=seen.times.schedule_to_start_seconds,
         done_per_second=seen.slots.done_per_second,
         busy_slots=math.ceil(share * (busy or 0.0) - 1e-9),
-        busy_told=seen.any_beats and not seen.slots.apportioned,
-        busy_known=seen.all_beat or (seen.never_beats and (sampled or seen.times.under_way is not None)),
+        busy_told=seen.observed.any_beats and not seen.slots.apportioned,
+        busy_known=seen.observed.all_beat or (seen.never_beats and (sampled or seen.times.under_way is not None)),
         slots_per_worker=slots_per_worker,
         most_per_second=most_per_second(demand, slots_per_worker, now),
         slots_known=seen.slots.known or told is not None,
@@ -185,7 +185,7 @@ def _slots_told(demand: Demand, seen: SeenQueue) -> int | None:
     """
     if seen.slots.apportioned and demand.slots is not None:
         return demand.slots
-    return seen.slots.per_worker if seen.any_beats and seen.slots.known else demand.slots
+    return seen.slots.per_worker if seen.observed.any_beats and seen.slots.known else demand.slots
 
 
 def _rate_read(seen: SeenQueue, fleet: Fleet, demand: Demand) -> float:

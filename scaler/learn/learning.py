@@ -55,7 +55,7 @@ def learn(seen: Observation, fleet: Fleet, memory: Remembered, now: datetime) ->
         start_seconds=start_seconds,
         answered_until=_answered_until(memory.turns, start_seconds),
         schedule_floor=seen.schedule.floor,
-        ready=sum(total.ready for total in seen.totals),
+        ready=seen.ready_count,
         starting=sum(total.workers - total.ready - total.draining - total.restarting for total in seen.totals),
         restarting=sum(total.restarting for total in seen.totals),
         new_oom_kills=tuple(ended for ended in new if ended.reason is ExitReason.OOM_KILLED),

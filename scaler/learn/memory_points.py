@@ -49,13 +49,13 @@ def with_points_of(memory: Footprint, seen: Observation, bytes_each: float) -> F
     """The points after one more observation, where an activity costs so many bytes."""
     memory = _of_present_code(replace(memory, replayed_at=_replayed_at(memory, seen)), seen)
     oldest = seen.observed_at - POINT_LIFETIME
-    highest = {_bucket(point): point for point in memory.points if point.at > oldest}
+    highest = {_bucket(point.cached, replayed=point.replayed): point for point in memory.points if point.at > oldest}
 
     def net(point: MemoryPoint) -> float:
         return point.bytes - point.running * bytes_each
 
     def take(point: MemoryPoint) -> None:
-        bucket = _bucket(point)
+        bucket = _bucket(point.cached, replayed=point.replayed)
         if bucket not in highest or net(point) >= net(highest[bucket]):
             highest[bucket] = point
 
@@ -79,14 +79,14 @@ def _of_present_code(memory: Footprint, seen: Observation) -> Footprint:
     return replace(memory, version=version, points=points if memory.version else memory.points)
 
 
-def _bucket(point: MemoryPoint) -> tuple[int, bool]:
+def _bucket(cached: int, *, replayed: bool) -> tuple[int, bool]:
     """One for each doubling of what is cached, and for runs that grew or came back by replays."""
-    return point.cached.bit_length(), point.replayed
+    return cached.bit_length(), replayed
 
 
 def _replayed_at(memory: Footprint, seen: Observation) -> datetime | None:
     """When so many workers were lost lately that those that are there hold mostly what was replayed."""
-    ready = sum(total.ready for total in seen.totals)
+    ready = seen.ready_count
     lost = max((ended.at for ended in seen.exits), default=None) if 2 * len(seen.exits) >= max(ready, 1) else None
     before = memory.replayed_at
     newest = max((at for at in (lost, before) if at is not None), default=None)
@@ -102,13 +102,13 @@ def _replayed(worker: WorkerSeen, memory: Footprint, seen: Observation) -> bool:
 
 
 def _live(seen: Observation, memory: Footprint) -> Iterator[MemoryPoint]:
-    """Warm workers, and what each used at its peak.
+    """Warm workers, and what the fullest of each bucket used at its peak.
 
     What one had cached when it told is not what fills it now, if memory has grown much since (seen: workers that gained
     1.4 GiB between two beats passed for nearly empty ones, and a cache that killed for one that is safe).
     """
-    at, fresh_seconds = whole_second(seen.observed_at), HEARTBEAT.fresh.total_seconds()
-    most, peaks = _most_running_now(seen), _peaks_are_of_this_cache(seen)
+    fresh_seconds, peaks = HEARTBEAT.fresh.total_seconds(), _peaks_are_of_this_cache(seen)
+    highest: dict[tuple[int, bool], tuple[int, int]] = {}
     for worker in seen.ready:
         cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
         if cached is None or used_bytes is None or age_seconds is None or age_seconds > fresh_seconds:
@@ -116,7 +116,13 @@ def _live(seen: Observation, memory: Footprint) -> Iterator[MemoryPoint]:
         if memory.growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
             continue
         peak_bytes = worker.memory_peak_bytes or 0 if peaks else 0
-        yield MemoryPoint(cached, max(used_bytes, peak_bytes), at, most, _replayed(worker, memory, seen))
+        bucket = _bucket(cached, replayed=_replayed(worker, memory, seen))
+        most_bytes = max(used_bytes, peak_bytes)
+        if most_bytes >= highest.get(bucket, (0, 0))[1]:
+            highest[bucket] = cached, most_bytes
+    at, running = whole_second(seen.observed_at), _most_running_now(seen)
+    for (_, replayed), (cached, most_bytes) in highest.items():
+        yield MemoryPoint(cached, most_bytes, at, running, replayed)
 
 
 def _most_running_now(seen: Observation) -> int:

@@ -68,10 +68,12 @@ def most_per_second(demand: Demand, slots_per_worker: int, now: datetime) -> flo
 def _done(demand: Demand, seen: SeenQueue) -> float | None:
     """Tasks a second of one worker, at the upper end of what chance explains."""
     rate = seen.statistics.dispatches_per_second
-    if rate is None or not seen.ready or seen.quality(seen.at) is not Quality.FRESH:
+    if rate is None or not seen.observed.ready_count or seen.quality(seen.at) is not Quality.FRESH:
         return None
     counted = (rate + max(demand.unqueued_per_second.value or 0.0, 0.0)) * COUNTED_OVER.total_seconds()
-    return (counted + math.sqrt(counted)) / COUNTED_OVER.total_seconds() / seen.ready if counted else None
+    return (
+        (counted + math.sqrt(counted)) / COUNTED_OVER.total_seconds() / seen.observed.ready_count if counted else None
+    )
 
 
 def _stands(demand: Demand, seen: SeenQueue) -> bool:
@@ -84,8 +86,8 @@ def _stands(demand: Demand, seen: SeenQueue) -> bool:
     if since is None or seen.statistics.rate_limited or not _moves(seen):
         return False
     waited = seen.at - since
-    idle = any(took_nothing_since(worker, waited.total_seconds()) for worker in seen.workers)
-    return waited >= COUNTED_OVER and seen.served_for_seconds >= long_enough and not idle
+    idle = any(took_nothing_since(worker, waited.total_seconds()) for worker in seen.observed.ready)
+    return waited >= COUNTED_OVER and seen.observed.served_for_seconds >= long_enough and not idle
 
 
 def _moves(seen: SeenQueue) -> bool:

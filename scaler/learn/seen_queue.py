@@ -7,7 +7,7 @@ from scaler.fleet import Fleet
 from scaler.learn import freshness
 from scaler.learn.slots import Slots, slots_of
 from scaler.model.common import Polled, Quality
-from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen, WorkerSeen
+from scaler.model.observation import Observation, QueueSeen, TaskTimesSeen
 
 FIRST_BEAT_SECONDS = freshness.HEARTBEAT.fresh.total_seconds()
 
@@ -21,17 +21,26 @@ class SeenQueue:
     """
 
     polled: Polled
-    at: datetime
     statistics: QueueSeen
     times: TaskTimesSeen
     share: float
     slots: Slots
-    any_beats: bool  # whether any worker tells of itself
-    all_beat: bool  # whether every ready worker does
-    never_beats: bool  # whether none does although one has had the time to: it never will
-    ready: int = 0
-    served_for_seconds: float = 0.0  # how long all ready workers have served
-    workers: tuple[WorkerSeen, ...] = ()  # those that are ready
+    observed: Observation  # all of what it is one part of
+
+    @property
+    def at(self) -> datetime:
+        """When it was observed."""
+        return self.observed.observed_at
+
+    @property
+    def never_beats(self) -> bool:
+        """Whether no worker tells of itself although one has had the time to: it never will.
+
+        Where all are young, as after a rollout, they may be as busy as they like before the first one beats.
+        """
+        if self.observed.any_beats:
+            return False
+        return any(worker.age_seconds > FIRST_BEAT_SECONDS for worker in self.observed.ready)
 
     @property
     def whole(self) -> Slots:
@@ -52,19 +61,11 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
     """What an observation shows of one of the fleet's queues."""
     return SeenQueue(
         polled=polled,
-        at=seen.observed_at,
         share=fleet.share(polled.queue),
         statistics=_statistics(seen, polled),
         times=next((each for each in seen.task_times if _is(each, polled)), _no_times(polled)),
         slots=slots_of(seen, fleet, polled),
-        any_beats=seen.any_beats,
-        all_beat=seen.all_beat,
-        never_beats=_never_beats(seen),
-        ready=sum(total.ready for total in seen.totals),
-        served_for_seconds=min(
-            (worker.age_seconds - (worker.started_in_seconds or 0.0) for worker in seen.ready), default=0.0
-        ),
-        workers=tuple(seen.ready),
+        observed=seen,
     )
 
 
@@ -79,8 +80,3 @@ def _is(reading: QueueSeen | TaskTimesSeen, polled: Polled) -> bool:
 
 def _no_times(polled: Polled) -> TaskTimesSeen:
     return TaskTimesSeen(queue=polled.queue, task_type=polled.task_type)
-
-
-def _never_beats(seen: Observation) -> bool:
-    """Where all are young, as after a rollout, they may be as busy as they like before the first one beats."""
-    return not seen.any_beats and any(worker.age_seconds > FIRST_BEAT_SECONDS for worker in seen.ready)

@@ -73,7 +73,7 @@ def _balanced(demand: Demand, seen: SeenQueue) -> bool:
 
 def _steady(demand: Demand, seen: SeenQueue) -> bool:
     """Whether about as many slots are taken as were of late: while they fill up or empty the law does not hold."""
-    busy, usual = seen.whole.counted if seen.all_beat else None, demand.busy_slots.value
+    busy, usual = seen.whole.counted if seen.observed.all_beat else None, demand.busy_slots.value
     if busy is None or usual is None:
         return False
     return abs(busy - usual) <= BALANCED_WITHIN * usual + 2 * math.sqrt(usual)
@@ -81,7 +81,7 @@ def _steady(demand: Demand, seen: SeenQueue) -> bool:
 
 def _samples_count(demand: Demand, seen: SeenQueue, watched: timedelta) -> bool:
     """Whether samples are all there is: Little's law has not told yet, or not for long, or never will."""
-    if seen.polled.task_type is TaskType.WORKFLOW or not seen.any_beats or watched < SERVED_FOR:
+    if seen.polled.task_type is TaskType.WORKFLOW or not seen.observed.any_beats or watched < SERVED_FOR:
         return True
     known = demand.service_seconds
     if known.at is None or known.value is None or known.value > LONGEST_BY_LITTLE.total_seconds():

@@ -339,6 +339,11 @@ class Observation:
         return sum(total.ready for total in self.totals)
 
     @cached_property
+    def served_for_seconds(self) -> float:
+        """How long all ready workers have served; 0 where none is."""
+        return min([worker.age_seconds - (worker.started_in_seconds or 0.0) for worker in self.ready], default=0.0)
+
+    @cached_property
     def caches(self) -> frozenset[int | None]:
         """The cache sizes that live workers started under; None among them where one is not known."""
         return frozenset([total.cache for total in self.totals if total.live])

@@ -174,7 +174,7 @@ def _unknown(state: State) -> Iterator[str]:
     if seen is None:
         return
     yield from (f"{fault.source}: {fault.message}" for fault in seen.faults)
-    ready, beating = sum(total.ready for total in seen.totals), sum(total.beating for total in seen.totals)
+    ready, beating = seen.ready_count, sum(total.beating for total in seen.totals)
     if beating < ready:
         silent = ready - beating
         one = silent == 1

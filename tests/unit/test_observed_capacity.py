@@ -169,10 +169,10 @@ def test_when_it_was_seen_is_remembered_as_it_is_written() -> None:
     life = _after_waiting(2.0)
     demand, polled = life.memory.demands[0], life.fleet.polled[0]
     life.size = Size(10, 60)
-    seen = seen_queue(_limited(life, 3.0, 600, 20.0), life.fleet, polled)
     at = NOW + timedelta(minutes=30, milliseconds=100)
-    later = replace(seen, at=at, statistics=replace(seen.statistics, at=at))
+    seen = _limited(life, 3.0, 600, 20.0)
+    later = replace(seen, observed_at=at, queues=tuple(replace(queue, at=at) for queue in seen.queues))
 
-    most, _ = most_done_after(demand, later)
+    most, _ = most_done_after(demand, seen_queue(later, life.fleet, polled))
 
     assert most == Level(3.1, NOW + timedelta(minutes=30))
