@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from scaler.decide import decide
 from scaler.fleet import CACHE_FLOOR, Fleet
-from scaler.learn.freshness import HEARTBEAT, QUEUE_STATISTICS, TARGET, WORKER_MEMORY
+from scaler.learn.freshness import HEARTBEAT, HISTORIES, QUEUE_STATISTICS, TARGET, WORKER_MEMORY
 from scaler.model.common import Quality, Size, TaskType
 from scaler.model.decision import Mode, Reason
 from scaler.model.observation import ReplaySeen, WorkerState
@@ -81,7 +81,10 @@ def predicted_memory_stays_under_the_limit(step: Step) -> None:
     assert predicted.memory_bytes is not None
     assert predicted.size.cache is not None
     assert after is not None
-    assert after <= predicted.size.cache or step.before.operator.override is not None
+    overridden = step.before.operator.override is not None
+    assert after <= predicted.size.cache or overridden
+    if overridden and step.wanted.workers > predicted.size.workers:
+        return  # each of more workers runs fewer activities, and has room for a larger cache
     assert predicted.memory_bytes <= limit * (1 - step.fleet.memory.headroom) + 1
 
 
@@ -238,7 +241,10 @@ def all_fresh(step: Step) -> bool:
     waited = (now - seen.observed_at).total_seconds()
     qualities = {QUEUE_STATISTICS.quality(queue, now) for queue in seen.queues if step.fleet.polls(queue.task_type)}
     ready = [worker for worker in seen.workers if worker.state is WorkerState.READY]
-    qualities |= {HEARTBEAT.quality_at_age(worker.heartbeat_age_seconds) for worker in ready}
+    if any(total.beating for total in seen.totals):
+        qualities |= {HEARTBEAT.quality_at_age(worker.heartbeat_age_seconds) for worker in ready}
+    else:  # histories tell what silent workers run
+        qualities |= {HISTORIES.quality(times, now) for times in seen.task_times if step.fleet.polls(times.task_type)}
     qualities |= {
         WORKER_MEMORY.quality_at_age(None if worker.memory_age_seconds is None else worker.memory_age_seconds + waited)
         for worker in ready
