@@ -95,7 +95,7 @@ def _demands(memory: Remembered, fleet: Fleet) -> tuple[Demand, ...]:
     Where there is just one queue of a type, what a version told that knew one load per type is that queue's.
     """
     types = [polled.task_type for polled in fleet.polled]
-    known = {Polled(demand.queue, demand.task_type): demand for demand in memory.demands}
+    known = {Polled.of(demand): demand for demand in memory.demands}
     former = {TaskType.WORKFLOW: memory.workflow, TaskType.ACTIVITY: memory.activity}
     return tuple(
         known.get(polled)

@@ -57,7 +57,7 @@ def slots_of(seen: Observation, fleet: Fleet, polled: Polled) -> Slots:
         return _slots(QueueSlots(queue=polled.queue, task_type=polled.task_type), declared, any_tells=False)
     if seen.slots:
         silent = QueueSlots(queue=polled.queue, task_type=polled.task_type)  # nobody polls it: nothing runs
-        of_queue = (each for each in seen.slots if (each.queue, each.task_type) == (polled.queue, polled.task_type))
+        of_queue = (each for each in seen.slots if Polled.of(each) == polled)
         return _slots(next(of_queue, silent), declared, any_tells=True, all_tell=seen.all_beat)
     return _apportioned(seen, fleet, polled)
 

@@ -6,7 +6,7 @@ Pure and frozen. Enums are read tolerantly, so that one version of the controlle
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Protocol, Self
 
 FNV_OFFSET, FNV_PRIME = 0x811C9DC5, 0x01000193
 
@@ -41,6 +41,25 @@ class Polled:
 
     queue: str
     task_type: TaskType
+
+    @classmethod
+    def of(cls, each: "OfQueue") -> "Polled":
+        """What a reading, a load or a trial is of."""
+        return cls(each.queue, each.task_type)
+
+
+class OfQueue(Protocol):
+    """Whatever is of one task queue and type."""
+
+    @property
+    def queue(self) -> str:
+        """The task queue's name."""
+        ...
+
+    @property
+    def task_type(self) -> TaskType:
+        """Which of its tasks."""
+        ...
 
 
 class Quality(TolerantEnum):

@@ -45,10 +45,9 @@ def helped(readings: Readings, trials: tuple[ScaleOut, ...]) -> Estimate:
     estimate, current = readings.estimate, set_size(readings.seen).workers
     if not trials and not readings.beside_free_slots and not any(load.rate_limited for load in estimate.loads):
         return estimate
-    of = {Polled(trial.queue, trial.task_type): trial for trial in trials}
+    of = {Polled.of(trial): trial for trial in trials}
     loads = tuple(
-        replace(load, helped_by=_helped_by(readings, load, of.get(Polled(load.queue, load.task_type)), current))
-        for load in estimate.loads
+        replace(load, helped_by=_helped_by(readings, load, of.get(Polled.of(load)), current)) for load in estimate.loads
     )
     return replace(estimate, loads=loads)
 
@@ -62,9 +61,9 @@ def begun(situation: Situation, workers: int) -> tuple[ScaleOut, ...]:
     trials, current = situation.memory.scale_outs, situation.current.workers
     if workers <= current or situation.learning:
         return trials
-    kept = {Polled(trial.queue, trial.task_type): trial for trial in trials}
+    kept = {Polled.of(trial): trial for trial in trials}
     for load in situation.estimate.loads:
-        polled = Polled(load.queue, load.task_type)
+        polled = Polled.of(load)
         earlier, done = kept.get(polled), situation.readings.dispatched_per_second(load)
         if not load.backlog_tasks or done is None or (earlier is not None and earlier.in_vain_until is None):
             continue
@@ -83,15 +82,15 @@ def begun(situation: Situation, workers: int) -> tuple[ScaleOut, ...]:
 def shown_in_vain(situation: Situation, load: Load) -> int | None:
     """The count beyond which a trial showed workers to bring a queue nothing; None without such a verdict."""
     for trial in situation.memory.scale_outs:
-        if (trial.queue, trial.task_type) == (load.queue, load.task_type) and trial.in_vain_until is not None:
+        if Polled.of(trial) == Polled.of(load) and trial.in_vain_until is not None:
             return trial.helped_by
     return None
 
 
 def _after(readings: Readings, trials: tuple[ScaleOut, ...]) -> Iterator[ScaleOut]:
-    loads = {Polled(load.queue, load.task_type): load for load in readings.estimate.loads}
+    loads = {Polled.of(load): load for load in readings.estimate.loads}
     for trial in trials:
-        load = loads.get(Polled(trial.queue, trial.task_type))
+        load = loads.get(Polled.of(trial))
         if load is None:
             continue
         starved = load in readings.late_loads and load.backlog_tasks > 0

@@ -19,6 +19,6 @@ def to_be_probed(situation: Situation) -> bool:
 
 
 def _untried(situation: Situation, load: Load) -> bool:
-    tried = {Polled(trial.queue, trial.task_type) for trial in situation.memory.scale_outs}
+    tried = {Polled.of(trial) for trial in situation.memory.scale_outs}
     waited = load.backlog_age_seconds >= situation.estimate.start_seconds
-    return waited and not load.rate_limited and Polled(load.queue, load.task_type) not in tried
+    return waited and not load.rate_limited and Polled.of(load) not in tried

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from scaler.fleet import Fleet
 from scaler.learn.idle import took_nothing_since
-from scaler.model.common import Quality, TaskType
+from scaler.model.common import Polled, Quality, TaskType
 from scaler.model.estimate import Estimate, Load
 from scaler.model.observation import Observation
 
@@ -53,7 +53,7 @@ class Readings:
     def dispatched_per_second(self, load: Load) -> float | None:
         """Tasks of one queue that were handed to workers; what they got done where that was not read."""
         for queue in self.seen.queues:
-            if (queue.queue, queue.task_type) == (load.queue, load.task_type):
+            if Polled.of(queue) == Polled.of(load):
                 rate = queue.dispatches_per_second
                 return load.done_per_second if rate is None else rate
         return load.done_per_second

@@ -172,7 +172,7 @@ class Search:
         busy = [self._cores_busy(asked, size) for asked in self._workflows]
         most = self._workflows[max(range(len(busy)), key=busy.__getitem__)]
         workers = math.ceil(sum(busy) / (cores * most.utilisation_cap) - 1e-9)
-        return _Asking(workers, Constraint.WORKFLOW_TASK_LOAD, Polled(most.load.queue, most.load.task_type))
+        return _Asking(workers, Constraint.WORKFLOW_TASK_LOAD, Polled.of(most.load))
 
     def _cores_busy(self, asked: Asked, size: Size) -> float:
         service, core_seconds = self._offers.service(asked.load, size), self._offers.core_seconds(asked.load, size)
@@ -267,7 +267,7 @@ class Search:
         helped_by = asked.load.helped_by
         if helped_by is not None and workers > helped_by:
             workers, bound = helped_by, Constraint.NO_GAIN
-        return _Asking(workers, bound, Polled(asked.load.queue, asked.load.task_type))
+        return _Asking(workers, bound, Polled.of(asked.load))
 
     def _unmeasured(self, load: Load) -> tuple[int, Constraint]:
         """Work that waits but was never measured: one worker to wake on, then one more while it stays.

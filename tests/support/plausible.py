@@ -41,7 +41,7 @@ WORKFLOW_TASKS, ACTIVITIES = (Polled("agents", kind) for kind in (TaskType.WORKF
 
 def remembered_of(memory: Remembered, polled: Polled) -> Demand:
     """What is remembered of one queue and type."""
-    of_it = (demand for demand in memory.demands if Polled(demand.queue, demand.task_type) == polled)
+    of_it = (demand for demand in memory.demands if Polled.of(demand) == polled)
     return next(of_it, Demand(queue=polled.queue, task_type=polled.task_type))
 
 

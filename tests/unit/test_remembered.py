@@ -42,7 +42,7 @@ def test_one_load_per_task_type_becomes_that_of_the_only_queue() -> None:
 def test_one_load_of_several_queues_is_nobodys() -> None:
     memory = _ticked(_read(FORMER), "agents", "tools")
 
-    assert [Polled(demand.queue, demand.task_type) for demand in memory.demands] == [
+    assert [Polled.of(demand) for demand in memory.demands] == [
         Polled(queue, task_type) for queue in ("agents", "tools") for task_type in TaskType if task_type != "unknown"
     ]
     assert remembered_of(memory, ACTIVITIES).service_seconds.value is None
