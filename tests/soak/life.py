@@ -13,6 +13,7 @@ from scaler.model.decision import Constraint, Mode, Reason
 from scaler.model.observation import Observation
 from scaler.model.plan import LONGEST_TICK
 from scaler.model.remembered import Remembered
+from scaler.rules.situation import GROWTH_COUNTS_FROM
 from scaler.simulation.outside import FleetLoop
 from tests.properties.test_safety_rules import RULES, Told, memory_stays_small_and_ticks_end, sized
 from tests.soak import mishaps
@@ -128,7 +129,8 @@ class Life:
         if not afflicted.unreachable:
             levels = loop.apply(now, desired=world.desired)
             if levels is not None and not afflicted.unacted:
-                world.follow(levels, spared=step is not None and _of_its_own_accord(step))
+                own = step is not None and _of_its_own_accord(step)
+                world.follow(levels, spared=own, threatened=_threatened(step) if step is not None else frozenset())
         self._pass((plan.until - now).total_seconds(), afflicted)
         return step
 
@@ -180,3 +182,12 @@ def _of_its_own_accord(step: Told) -> bool:
     asked = step.before.operator.stop is not None or decision.workers_bound in BOUNDED
     foreign = Reason.FOREIGN_COUNT in decision.reasons or Reason.USER_DEPLOY in decision.reasons
     return decision.mode is not Mode.EMERGENCY and not asked and not foreign
+
+
+def _threatened(step: Told) -> frozenset[str]:
+    """Workers that what they hold may get killed: to be drained is better, whatever they run."""
+    limit_bytes = step.seen.target.memory_limit_bytes
+    if limit_bytes is None:
+        return frozenset()
+    full_bytes = GROWTH_COUNTS_FROM * limit_bytes
+    return frozenset(worker.name for worker in step.seen.workers if (worker.memory_bytes or 0) >= full_bytes)

@@ -4,6 +4,7 @@ Short tasks flow, long ones are single and lost when their worker is killed. Not
 """
 
 import random
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -144,13 +145,13 @@ class World:
         """Ask a worker to go; what it does not finish in time is lost."""
         worker.drain_by, worker.spared, worker.told_at = self.t + self.drain_seconds, spared, worker.beat_at
 
-    def follow(self, levels: Levels, *, spared: bool) -> None:
-        """What a platform does with the levels that it is given."""
+    def follow(self, levels: Levels, *, spared: bool, threatened: AbstractSet[str] = frozenset()) -> None:
+        """What a platform does with the levels that it is given; threatened workers are killed if they stay."""
         self.desired, self.cache = levels.workers, levels.cache if levels.cache is not None else self.cache
         leaving = set(levels.replace)
         for worker in self.live if leaving else ():
             if worker.name in leaving:
-                self.drain(worker, spared=spared)
+                self.drain(worker, spared=spared and worker.name not in threatened)
         self.settle(levels.workers + levels.surge, levels.victims, spared=spared)
 
     def settle(self, wanted: int, victims: tuple[str, ...], *, spared: bool) -> None:
