@@ -18,7 +18,8 @@ class Standing:
 
     now: datetime
     owner_lives: bool  # whether the workflow that the record names is still running
-    desired: int | None = None  # the count that the target is set to
+    desired: int | None = None  # the count that the target is set to, without what a rollout borrowed
+    borrowed: int | None = None  # what its one number holds beside that; None where the two are apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,30 @@ class RecordStep:
 
     outcome: StepOutcome
     write: TargetRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What the one number of a target is made of: the count that it is set to, and what a rollout borrowed."""
+
+    desired: int
+    borrowed: int
+
+
+def counted(number: int, record: TargetRecord | None) -> Counted:
+    """Take apart what a platform with one number is set to, as a Deployment is with its replicas.
+
+    The number is what the record intends, or what it held before, wherever a controller was killed between the record
+    and the act. What is neither is somebody else's, who counts all workers.
+    """
+    if record is None or record.intended is None:
+        return Counted(desired=number, borrowed=0)
+    intended, previous = record.intended, record.previous or record.intended
+    ours = ((intended, record.surge), (previous, record.surge_before), (intended, record.surge_before))
+    for size, surge in ours:
+        if size.workers + surge == number:
+            return Counted(desired=size.workers, borrowed=surge)
+    return Counted(desired=number, borrowed=0)
 
 
 def record_step(found: TargetRecord | None, plan: Plan, stamp: Stamp, standing: Standing) -> RecordStep:
@@ -87,11 +112,13 @@ def _intended(found: TargetRecord, plan: Plan, standing: Standing) -> TargetReco
     if before is None:
         # What the target had before this product came is no foreign hand's work if the first act never happens.
         return replace(record, previous=Size(standing.desired) if standing.desired is not None else None)
+    # What was written but never acted on may not push out what the target still has:
+    # 4 → 6 → 5 with no act in between leaves a 4 that is nobody else's.
+    if standing.borrowed in (None, found.surge) and (before, found.surge) != (size, plan.surge):
+        record = replace(record, surge_before=found.surge)
     if before == size:
         return record
     if standing.desired in (None, before.workers):
-        # A size that was written but never acted on may not push out the one that the target still has:
-        # 4 → 6 → 5 with no act in between leaves a 4 that is nobody else's.
         record = replace(record, previous=before)
     cut = before.cache is not None and size.cache is not None and size.cache < before.cache
     return replace(record, cut=CacheCut(standing.now, before.workers)) if cut else record

@@ -27,10 +27,15 @@ LONGEST_PAUSE_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A target as it was read: its record, the count that it is set to, and the revision that a write must name."""
+    """A target as it was read: its record, the count that it is set to, and the revision that a write must name.
+
+    `desired` is without what a rollout borrowed. A platform with one number takes it apart (`scaler.claims.counted`)
+    and says what is `borrowed`.
+    """
 
     record: TargetRecord | None
     desired: int | None
+    borrowed: int | None = None
     revision: Any = None
 
 
@@ -81,7 +86,8 @@ async def take_step(backing: Backing, plan: Plan, stamp: Stamp, owner_lives: Own
 async def _standing(found: Found, stamp: Stamp, owner_lives: OwnerLives) -> Standing:
     owner = found.record.owner if found.record is not None else None
     lives = True if owner is None or stamp.owner.is_same(owner) else await owner_lives(owner)
-    return Standing(now=stamp.at or datetime.now(UTC), owner_lives=lives, desired=found.desired)
+    now = stamp.at or datetime.now(UTC)
+    return Standing(now=now, owner_lives=lives, desired=found.desired, borrowed=found.borrowed)
 
 
 async def _written(backing: Backing, found: Found, plan: Plan, verdict: RecordStep) -> Written:

@@ -29,7 +29,8 @@ class TargetRecord:
     """What a target remembers of this product, so that holds and rollouts can be rebuilt from an observation.
 
     `previous` is the size that `intended` replaced: a count on the target that is neither of the two came from
-    someone else's hand. `surge` is what a rollout borrowed on top of `intended.workers`.
+    someone else's hand. `surge` is what a rollout borrowed on top of `intended.workers`, `surge_before` what it had
+    borrowed when that was last seen on the target.
     """
 
     owner: Owner | None
@@ -38,6 +39,7 @@ class TargetRecord:
     previous: Size | None = None
     step: RolloutStep = RolloutStep.NONE
     surge: int = 0
+    surge_before: int = 0
     cut: CacheCut | None = None
 
 
