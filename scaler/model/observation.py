@@ -256,6 +256,7 @@ class TargetSeen(Reading):
     unschedulable_reason: str | None = None
     other_scaler: str | None = None  # another autoscaler that moves the same target
     versions: VersionsSeen | None = None  # None where the platform itself brings a new version out
+    chooses_victims: bool = True  # whether those leave that a plan names; else the platform takes whom it likes
 
     @property
     def failing(self) -> FailingSeen | None:

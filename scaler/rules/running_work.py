@@ -33,8 +33,17 @@ class RunningWork:
 
     @cached_property
     def may_leave(self) -> tuple[WorkerSeen, ...]:
-        """Workers that would lose nothing; of a fleet that is too large for a row each, only those with a row."""
-        return tuple(worker for worker in self.seen.live if self._may_leave(worker))
+        """Workers that would lose nothing; of a fleet that is too large for a row each, only those with a row.
+
+        Where the platform takes whom it likes, any of them may be the one that goes: all may leave, or none.
+        """
+        free = tuple(worker for worker in self.seen.live if self._may_leave(worker))
+        return free if self.seen.target.chooses_victims or self._nobody_is_busy(free) else ()
+
+    def _nobody_is_busy(self, free: tuple[WorkerSeen, ...]) -> bool:
+        """Whether every worker would lose nothing; of those without a row that holds where all tasks are short."""
+        rows = len(self.seen.live)
+        return len(free) == rows and (rows >= self.seen.live_count or not self._lasting)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -43,7 +52,12 @@ class RunningWork:
 
     @cached_property
     def staying(self) -> int:
-        """How many workers stay because nobody can be named to go: busy ones, and those without a row."""
+        """How many workers stay because nobody can be named to go: busy ones, and those without a row.
+
+        Where nobody is named anyway, those without a row are as good to go as the others.
+        """
+        if not self.seen.target.chooses_victims and self.may_leave:
+            return 0
         return max(self.seen.live_count - len(self.may_leave), 0)
 
     @cached_property

@@ -122,6 +122,7 @@ class Target:
     unschedulable_reason: str | None = None
     other_scaler: str | None = None
     age_seconds: float | None = 0.0
+    chooses_victims: bool = True  # whether those leave that the levels name; else the platform takes whom it likes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +241,7 @@ def _target(target: Target, now: datetime) -> TargetSeen:
         unschedulable=target.unschedulable,
         unschedulable_reason=target.unschedulable_reason,
         other_scaler=target.other_scaler,
+        chooses_victims=target.chooses_victims,
     )
 
 

@@ -42,6 +42,7 @@ class FleetKind:
     frees_memory: bool = True  # on eviction
     beats_seconds: float = 60.0
     beats: bool = True
+    chooses_victims: bool = True  # whether the platform takes those away that are named
     weight: int = 1  # how often it is drawn beside the others
 
 
@@ -131,6 +132,14 @@ KINDS: tuple[FleetKind, ...] = (
         streams=_long(3600.0, 0.08),
         cache=None,
     ),
+    FleetKind(
+        name="half a minute, taken by chance",
+        declared=_fleet(_ACTIVITIES),
+        streams=_long(30.0, 0.05),
+        cache=None,
+        chooses_victims=False,
+    ),
+    FleetKind(name="taken by chance", declared=_fleet(), streams=_BOTH, chooses_victims=False),
     FleetKind(
         name="five minutes with runs",
         declared=_fleet(),

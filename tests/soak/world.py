@@ -161,6 +161,8 @@ class World:
             self.start()
         if len(live) <= wanted:
             return
+        if not self.kind.chooses_victims:
+            live, victims = self.chance.sample(live, len(live)), ()
         by_name = {worker.name: worker for worker in live}
         named = [by_name[name] for name in victims if name in by_name]
         others = [worker for worker in reversed(live) if worker not in named]
@@ -308,6 +310,7 @@ class World:
                 unschedulable=self.unschedulable,
                 other_scaler=self.other_scaler,
                 age_seconds=self.target_age_seconds,
+                chooses_victims=self.kind.chooses_victims,
             ),
             workers=tuple(self._worker(worker) for worker in self.workers),
             queues=tuple(self._queue(stream) for stream in declared),

@@ -13,6 +13,7 @@ from scaler.model.decision import Constraint, Mode, Reason
 from scaler.model.observation import Observation, ReplaySeen, UnderWay, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
 from scaler.model.remembered import Operator, Override, Rollout, Stop
+from scaler.rules.running_work import RunningWork
 from scaler.state import State
 from scaler.words.explain import explain
 from tests.support import plausible
@@ -49,6 +50,56 @@ def _one_job_each(_: int, row: WorkerSeen) -> WorkerSeen:
 
 def _one_job_on_the_first(count: int) -> Rows:
     return lambda index, row: replace(row, activity_slots_used=1 if index < count else 0)
+
+
+def _choosing_nobody(seen: Observation) -> Observation:
+    """A platform that takes away which workers it likes."""
+    return replace(seen, target=replace(seen.target, chooses_victims=False))
+
+
+def test_where_the_platform_chooses_who_leaves_all_stay_while_any_is_busy() -> None:
+    """Four of five are idle, and any of the five may be the one that goes."""
+    life = _life(5)
+    for _ in range(120):
+        life.tick(_choosing_nobody(_seen(life, _one_job_on_the_first(1), **UNKNOWN_LENGTH)), Operator())
+
+    assert life.size.workers == 5
+    assert life.steps[-1].decision.workers_bound is Constraint.RUNNING_WORK
+
+    for _ in range(120):
+        life.tick(_choosing_nobody(_seen(life, _one_job_on_the_first(0), **UNKNOWN_LENGTH)), Operator())
+    assert life.size.workers == 1
+
+
+def test_where_the_platform_chooses_short_tasks_hold_nobody() -> None:
+    life = _life(5)
+    short = {"service_mean_seconds": 0.5, "service_scv": 0.1, "longest_seconds": 1.0}
+    for _ in range(120):
+        life.tick(_choosing_nobody(_seen(life, _one_job_on_the_first(1), **short)), Operator())
+
+    assert life.size.workers == 1
+
+
+def test_of_a_fleet_too_large_for_a_row_each_nobody_leaves_by_the_platforms_choice_while_tasks_are_long() -> None:
+    life = _life(5)
+    seen = _choosing_nobody(_seen(life, _one_job_on_the_first(0), **UNKNOWN_LENGTH))
+    more = tuple(replace(total, workers=total.workers + 3, ready=total.ready + 3) for total in seen.totals)
+    estimate, _ = learn(replace(seen, totals=more), life.fleet, life.memory, life.now)
+
+    assert RunningWork(replace(seen, totals=more), life.fleet, estimate, life.now).staying == 8
+    assert RunningWork(seen, life.fleet, estimate, life.now).staying == 0
+
+
+def test_what_a_bound_takes_away_by_the_platforms_choice_may_be_lost() -> None:
+    life = _life(5)
+    for _ in range(20):
+        life.tick(_choosing_nobody(_seen(life, _one_job_on_the_first(1), **UNKNOWN_LENGTH)), Operator())
+    life.fleet = declared(workers={"min": 1, "max": 3})
+
+    life.tick(_choosing_nobody(_seen(life, _one_job_on_the_first(1), **UNKNOWN_LENGTH)), Operator())
+
+    assert life.size.workers == 3
+    assert Reason.RUNNING_WORK_LOST in life.steps[-1].decision.reasons
 
 
 def test_workers_with_one_job_each_of_unknown_length_all_stay() -> None:
