@@ -188,6 +188,22 @@ def test_slots_taken_are_the_effect_of_a_scale_out_for_long_tasks() -> None:
     assert Reason.INEFFECTIVE_SCALE_OUT not in reasons
 
 
+def test_workers_that_no_slot_of_long_tasks_was_taken_on_were_added_in_vain() -> None:
+    """As many run as before, though more workers offer slots."""
+    life = calm(10, bounds={"min": 10, "max": 300})
+    for _ in range(20):
+        life.tick(_of_five_minutes(life, 0), Operator())
+    before = life.size.workers
+    for _ in range(40):
+        seen = _of_five_minutes(life, 4)
+        rows = tuple(replace(row, activity_slots_used=int(place < before)) for place, row in enumerate(seen.workers))
+        life.tick(with_workers(seen, rows), Operator())
+
+    reasons = {reason for step in life.steps for reason in step.decision.reasons}
+    assert Reason.INEFFECTIVE_SCALE_OUT in reasons
+    assert life.size.workers <= before + 1
+
+
 def _saturated(life: Life, rate: float, used: int = SLOTS) -> Observation:
     """So many slots of each are taken, and a downstream lets so many through however many workers ask it."""
     seen = life.observe(rate, 0.5)

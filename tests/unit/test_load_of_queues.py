@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from activities.joining import totals
 from activities.rows import rows_kept
 from scaler.fleet import Fleet
+from scaler.learn.learning import learn
 from scaler.model.common import Polled, Size, TaskType
 from scaler.model.decision import Decision
 from scaler.model.observation import Observation, QueueSeen, ReplaySeen
@@ -69,6 +70,19 @@ def test_what_is_told_of_one_queue_is_its_own_time_though_sums_of_both_are_told(
         ).decision
 
         assert _workers(decision) <= 2
+
+
+def test_of_several_queues_sums_tell_nothing_of_one() -> None:
+    """Taken slots are known to be of a queue where it is the only one, or where each is told of by itself."""
+
+    def told(streams: tuple[Stream, ...], *, by_queue: bool) -> list[bool]:
+        life = _life(_fleet(*(each.queue for each in streams)))
+        estimate, _ = learn(told_of(life, streams, by_queue=by_queue), life.fleet, life.memory, life.now)
+        return [load.busy_told for load in estimate.loads]
+
+    assert told((GPU,), by_queue=False) == [True]
+    assert told((GPU, LIGHT), by_queue=False) == [False, False]
+    assert told((GPU, LIGHT), by_queue=True) == [True, True]
 
 
 def test_a_share_of_a_queue_counts_as_that_part_of_it() -> None:

@@ -129,16 +129,24 @@ def test_a_worker_that_loads_its_libraries_is_no_emergency(limit_mib: int, ramp:
     assert fleet.size.cache == 100
 
 
-def test_memory_that_grows_in_workers_whose_caches_are_full_is_no_emergency_far_from_the_limit() -> None:
+def _growing(fill: float) -> set[Mode]:
+    """The modes while two workers grow by 80 MiB in five seconds, to 380 of 512 MiB, their caches so full."""
     fleet = life(workers=2, cache=100)
-    for tick in range(6):
-        seen = fleet.observe(0.5, 1.0)
-        rows = tuple(replace(row, memory_bytes=(180 + 24 * tick) * MIB, memory_age_seconds=0.0) for row in seen.workers)
+    for tick in range(5):
+        seen = fleet.observe(0.5, fill)
+        rows = tuple(replace(row, memory_bytes=(60 + 80 * tick) * MIB, memory_age_seconds=0.0) for row in seen.workers)
         began = fleet.now
         fleet.tick(with_workers(seen, rows), Operator())
         fleet.now = began + timedelta(seconds=5)
+    return {step.decision.mode for step in fleet.steps}
 
-    assert Mode.EMERGENCY not in {step.decision.mode for step in fleet.steps}
+
+def test_memory_that_grows_in_workers_whose_caches_are_full_is_no_emergency_far_from_the_limit() -> None:
+    assert Mode.EMERGENCY not in _growing(1.0)
+
+
+def test_memory_that_grows_while_caches_fill_is_one_before_it_reaches_the_limit() -> None:
+    assert Mode.EMERGENCY in _growing(0.5)
 
 
 def test_a_peak_between_two_samples_counts_for_the_safe_cache() -> None:

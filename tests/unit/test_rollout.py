@@ -6,7 +6,7 @@ from scaler.model.common import Size
 from scaler.model.decision import Mode
 from scaler.model.observation import ReplaySeen, WorkerSeen, WorkerState
 from scaler.model.record import RolloutStep
-from scaler.model.remembered import Operator
+from scaler.model.remembered import Operator, Rollout
 from scaler.rules.rollout import Stage
 from scaler.rules.situation import EMERGENCY_FRACTION
 from tests.support.plausible import BASE_BYTES, Life, Step, oom_kill, with_workers
@@ -171,3 +171,16 @@ def test_of_too_many_workers_the_least_busy_go() -> None:
     rows = tuple(replace(row, activity_slots_used=slots) for row, slots in zip(rows, used, strict=True))
 
     assert _decided(life, rows).decision.plan.victims == ("w-3", "w-1", "w-4", "w-6", "w-2")
+
+
+def test_a_rollout_is_remembered_for_as_long_as_any_worker_is_old() -> None:
+    life = _life()
+    began = Rollout(began=life.now, before=40, forced=False)
+    life.memory = replace(life.memory, rollout=began)
+    rows = life.observe(PER_SECOND, 0.5).workers
+
+    _decided(life, (replace(rows[0], cache=40), *rows[1:]))
+    assert life.memory.rollout == began
+
+    _decided(life, rows)
+    assert life.memory.rollout is None
