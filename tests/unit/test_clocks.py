@@ -1,18 +1,18 @@
 """One observation from a controller whose clock is an hour ahead freezes nothing: learning goes on with the next."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import TypeAdapter
 
+from scaler.learn.level import not_ahead
 from scaler.model.observation import Observation
-from scaler.model.remembered import Operator, Remembered
+from scaler.model.remembered import Demand, Level, Operator
 from tests.support.lives import calm, passed
 from tests.support.plausible import ACTIVITIES, Life
 
 AHEAD = timedelta(hours=1)
-MEMORY_JSON = TypeAdapter(Remembered)
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 
 
 def _ahead(seen: Observation) -> Observation:
@@ -60,22 +60,23 @@ def test_nothing_that_is_remembered_of_a_queue_lies_ahead_after_the_next_reading
     assert demand.backlog.at is None or demand.backlog.at <= now
 
 
-def test_what_a_clock_that_was_ahead_saw_of_limits_and_waits_is_of_no_later_than_the_next_reading() -> None:
-    """What is cut back to the reading is remembered to the millisecond, as it is written."""
-    life = calm(4)
-    passed(life, 20, 1.0)
+def test_what_is_remembered_of_limits_waits_and_capacity_is_cut_back_to_the_reading_as_it_is_written() -> None:
+    """To the millisecond and the second: another time in memory than in the state would be another decision."""
+    at = NOON + timedelta(microseconds=123_456)
+    ahead = Demand(limited_at=at + AHEAD, waiting_since=at + AHEAD, most_done=Level(3.0, NOON + AHEAD))
 
-    def limited(seen: Observation) -> Observation:
-        held = replace(seen.queues[-1], rate_limited=True, backlog_tasks=400, backlog_age_seconds=20.0)
-        return replace(seen, queues=(*seen.queues[:-1], held))
+    cut = not_ahead(ahead, at)
 
-    life.tick(_ahead(limited(life.observe(1.0, 0.5))), Operator())
-    life.now += timedelta(microseconds=123)
-    waiting = life.observe(1.0, 0.5)
-    waits = replace(waiting.queues[-1], backlog_tasks=400, backlog_age_seconds=20.0)
-    life.tick(replace(waiting, queues=(*waiting.queues[:-1], waits)), Operator())
+    millisecond = NOON + timedelta(milliseconds=123)
+    assert (cut.limited_at, cut.waiting_since, cut.most_done) == (millisecond, millisecond, Level(3.0, NOON))
+    assert not_ahead(cut, at) == cut
 
-    demand, written = life.demand(ACTIVITIES), MEMORY_JSON.dump_json(life.memory)
-    moments = (demand.limited_at, demand.waiting_since, demand.most_done.at)
-    assert all(at is None or at <= life.now for at in moments), moments
-    assert MEMORY_JSON.validate_json(written) == life.memory
+
+@pytest.mark.parametrize(
+    "ahead",
+    [Demand(limited_at=NOON + AHEAD), Demand(waiting_since=NOON + AHEAD), Demand(most_done=Level(3.0, NOON + AHEAD))],
+)
+def test_one_moment_ahead_is_enough(ahead: Demand) -> None:
+    cut = not_ahead(ahead, NOON)
+
+    assert {cut.limited_at, cut.waiting_since, cut.most_done.at} == {NOON, None}

@@ -9,7 +9,7 @@ import pytest
 
 from scaler.model.common import Size, TaskType
 from scaler.model.decision import Constraint, Reason
-from scaler.model.observation import Observation, QueueSeen
+from scaler.model.observation import Observation, QueueSeen, WorkerState
 from scaler.model.remembered import Operator
 from tests.support.lives import calm, passed
 from tests.support.plausible import SLOTS, Life, with_workers
@@ -132,6 +132,17 @@ def test_one_worker_is_tried_at_once_where_tasks_wait_beside_free_slots_however_
 
     life.tick(_nothing_is_taken(life.observe(2.0, 0.5), 45.0), Operator())
     assert life.size.workers == 9
+
+
+def test_no_worker_is_tried_while_one_is_on_its_way() -> None:
+    life = calm(8, bounds={"min": 8, "max": 40}, task_queues=ACTIVITIES)
+    passed(life, 20, 2.0)
+    seen = _nothing_is_taken(life.observe(2.0, 0.5), 30.0)
+    starting = replace(seen.workers[-1], state=WorkerState.STARTING)
+
+    life.tick(with_workers(seen, (*seen.workers[:-1], starting)), Operator())
+
+    assert life.size.workers == 8
 
 
 def test_no_worker_is_tried_at_the_limit_of_a_queue() -> None:

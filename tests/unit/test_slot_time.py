@@ -12,7 +12,7 @@ from scaler.learn.slot_time import COUNTED_TIME, LONGEST_BY_LITTLE, TOLD_FOR
 from scaler.learn.slots import SERVED_FOR
 from scaler.model.common import Size
 from scaler.model.observation import Observation, ReplaySeen
-from scaler.model.remembered import Demand
+from scaler.model.remembered import Demand, Level
 from tests.support.plausible import ACTIVITIES, TICK, Life, with_workers
 from tests.support.strategies import declared
 
@@ -136,9 +136,25 @@ def test_tasks_too_short_to_be_seen_taking_a_slot_are_known_to_be_short() -> Non
     assert _after(Demand(), quick, timedelta(minutes=10)).service_seconds.value == pytest.approx(1 / 24, rel=0.01)
 
 
-def test_an_empty_fleet_right_after_many_slots_were_taken_says_little_of_its_tasks() -> None:
-    """Ninety tasks of a minute each that just ended are no short ones."""
-    before = _after(Demand(), _observed(None, **_taking(60.0)), timedelta(minutes=3))
-    full = replace(before, service_seconds=Demand().service_seconds, busy_slots=replace(before.busy_slots, value=90.0))
+@pytest.mark.parametrize(
+    ("taken", "per_second", "known"),
+    [
+        (90.0, 1.5, None),  # ninety tasks that took their time have just ended: they are no short ones
+        (0.5, 1.5, 1 / 6),  # fewer than one at a time counts as one
+        (2.5, 1.5, 2.5 / 6),
+        (0.5, 12.0, None),  # eight times as many are done as arrive
+    ],
+)
+def test_tasks_of_which_none_is_taken_now_last_no_longer_than_those_of_late_or_one_at_a_time(
+    taken: float, per_second: float, known: float | None
+) -> None:
+    seen = _none_taken(1.5)
+    before = _after(Demand(), seen, timedelta(minutes=3))
+    before = replace(before, service_seconds=Level(), busy_slots=replace(before.busy_slots, value=taken))
+    at = seen.observed_at + timedelta(minutes=3) + timedelta(seconds=1)
+    queues = tuple(replace(queue, at=at) for queue in seen.queues)
 
-    assert _after(full, _none_taken(0.375), TICK).service_seconds.value is None
+    now = replace(_none_taken(per_second), observed_at=at, queues=queues)
+    value = fed(before, seen_queue(now, declared(), ACTIVITIES)).service_seconds.value
+
+    assert value == (None if known is None else pytest.approx(known, rel=0.02))
