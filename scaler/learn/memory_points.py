@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from scaler.learn.freshness import HEARTBEAT
-from scaler.model.observation import ExitReason, Observation, WorkerExit, WorkerSeen
+from scaler.model.observation import ExitReason, Observation, WorkerExit
 from scaler.model.remembered import Footprint, MemoryPoint, whole_second
 
 POINT_LIFETIME = timedelta(hours=6)
@@ -94,11 +94,11 @@ def _replayed_at(memory: Footprint, seen: Observation) -> datetime | None:
     return whole_second(newest) if newest is not None and recent else None
 
 
-def _replayed(worker: WorkerSeen, memory: Footprint, seen: Observation) -> bool:
-    """Whether a worker has filled by replays: it began about when many were lost, or later while they still were."""
+def _youngest_grown_seconds(memory: Footprint, seen: Observation) -> float:
+    """The age from which on a worker has not filled by replays: it began well before many were lost."""
     if memory.replayed_at is None:
-        return False
-    return worker.age_seconds <= (seen.observed_at - memory.replayed_at + EXITS_TOLD).total_seconds()
+        return -math.inf
+    return (seen.observed_at - memory.replayed_at + EXITS_TOLD).total_seconds()
 
 
 def _live(seen: Observation, memory: Footprint) -> Iterator[MemoryPoint]:
@@ -108,6 +108,7 @@ def _live(seen: Observation, memory: Footprint) -> Iterator[MemoryPoint]:
     1.4 GiB between two beats passed for nearly empty ones, and a cache that killed for one that is safe).
     """
     fresh_seconds, peaks = HEARTBEAT.fresh.total_seconds(), _peaks_are_of_this_cache(seen)
+    grown_seconds = _youngest_grown_seconds(memory, seen)
     highest: dict[tuple[int, bool], tuple[int, int]] = {}
     for worker in seen.ready:
         cached, used_bytes, age_seconds = worker.cached, worker.memory_bytes, worker.heartbeat_age_seconds
@@ -116,7 +117,7 @@ def _live(seen: Observation, memory: Footprint) -> Iterator[MemoryPoint]:
         if memory.growth_bytes_per_second * age_seconds > MOST_GROWN * used_bytes:
             continue
         peak_bytes = worker.memory_peak_bytes or 0 if peaks else 0
-        bucket = _bucket(cached, replayed=_replayed(worker, memory, seen))
+        bucket = _bucket(cached, replayed=worker.age_seconds <= grown_seconds)
         most_bytes = max(used_bytes, peak_bytes)
         if most_bytes >= highest.get(bucket, (0, 0))[1]:
             highest[bucket] = cached, most_bytes
