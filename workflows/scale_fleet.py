@@ -16,7 +16,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 with workflow.unsafe.imports_passed_through():
     from activities.requests import CHECK_TARGET, FLEET_MEMO, RECONCILE, CheckTarget, FleetMemo, Reconcile, Verdict
-    from scaler import interventions as operator
+    from scaler import interventions
     from scaler.decide import decide_or_hold
     from scaler.fleet import Fleet
     from scaler.hint import Hint
@@ -114,7 +114,7 @@ class ScaleFleet:
         now, info = workflow.now(), workflow.info()
         owner = Owner(info.namespace, info.workflow_id)
         if workflow.cancellation_reason() is not None:
-            self._remember(operator.stopped(self._state.memory, drain=False, cancelled=True))
+            self._remember(interventions.stopped(self._state.memory, drain=False, cancelled=True))
         if self._state.observation is None:
             plan = Plan(size=None, until=now)
             return plan, self._state.stamp(plan, None, owner, now)
@@ -212,7 +212,7 @@ class ScaleFleet:
         await self._ready()
         now = workflow.now()
         until = now + request.duration if request.duration is not None else None
-        self._remember(operator.paused(self._state.memory, Pause(reason=request.reason, since=now, until=until)))
+        self._remember(interventions.paused(self._state.memory, Pause(reason=request.reason, since=now, until=until)))
         return await self._carried_out(self._interrupt())
 
     @pause.validator
@@ -223,7 +223,7 @@ class ScaleFleet:
     async def resume(self, *_: RawValue) -> State:
         """End a pause, and a hold for somebody else's hand."""
         await self._ready()
-        self._remember(operator.resumed(self._state.memory, workflow.now()))
+        self._remember(interventions.resumed(self._state.memory, workflow.now()))
         return await self._carried_out(self._interrupt())
 
     @resume.validator
@@ -239,7 +239,7 @@ class ScaleFleet:
         override = Override(
             reason=request.reason, until=now + request.duration, workers=request.workers, cache=request.cache
         )
-        self._remember(operator.overridden(self._state.memory, override, now))
+        self._remember(interventions.overridden(self._state.memory, override, now))
         return await self._carried_out(self._interrupt())
 
     @override.validator
@@ -250,7 +250,7 @@ class ScaleFleet:
     async def clear_override(self, *_: RawValue) -> State:
         """Decide by the load again."""
         await self._ready()
-        self._remember(operator.override_cleared(self._state.memory))
+        self._remember(interventions.override_cleared(self._state.memory))
         return await self._carried_out(self._interrupt())
 
     @clear_override.validator
@@ -262,7 +262,7 @@ class ScaleFleet:
         """Give the fleet up, its workers as they are or, with `drain`, gone; answered when that is so."""
         request = messages.read_accepted(messages.StopRequest, payloads)
         await self._ready()
-        self._remember(operator.stopped(self._state.memory, drain=request.drain))
+        self._remember(interventions.stopped(self._state.memory, drain=request.drain))
         self._interrupt()
         await self._until(lambda: self._next is Turn.END)
         if self._next is not Turn.END:

@@ -45,6 +45,7 @@ class Constraint(TolerantEnum):
     WORKERS_MAX = "workers_max"
     CONNECTIONS = "connections"
     HOLD_AFTER_CUT = "hold_after_cut"
+    PROBE = "probe"  # one worker more is tried, since tasks wait beside free slots
     OBJECTIVE_MISSED = "objective_missed"  # a fresh reading shows tasks that wait too long
     SCALE_IN_WINDOW = "scale_in_window"
     STEP_LIMIT = "step_limit"

@@ -103,6 +103,7 @@ def _running_work(situation: Situation, plan: Plan) -> tuple[Reason, ...]:
 def _scale_out(situation: Situation, bound: Constraint) -> Reason:
     reasons = {
         Constraint.BACKLOG: Reason.SCALE_OUT_BACKLOG,
+        Constraint.PROBE: Reason.SCALE_OUT_BACKLOG,
         Constraint.WORKFLOW_TASK_LOAD: Reason.SCALE_OUT_WORKFLOW_TASKS,
         Constraint.ACTIVITY_MEMORY: Reason.SCALE_OUT_MEMORY,
     }

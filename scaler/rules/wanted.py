@@ -27,4 +27,4 @@ def _by_load(situation: Situation, choice: CacheChoice) -> Limit:
     cache = choice.cache if choice.cache is not None else situation.current.cache
     wanted = Limit(*situation.workers_at(cache))
     probe = situation.current.workers + 1
-    return Limit(probe, Constraint.BACKLOG) if wanted.workers < probe and to_be_probed(situation) else wanted
+    return Limit(probe, Constraint.PROBE) if wanted.workers < probe and to_be_probed(situation) else wanted

@@ -55,6 +55,11 @@ CONSTRAINTS: Final[Mapping[Constraint, Because]] = {
         "tasks are waiting, and a change of the cache would cost capacity now",
         "the backlog being worked off",
     ),
+    Constraint.PROBE: Because(
+        "tasks wait although slots are free, and one worker more is tried",
+        "tasks wait, and a change of the cache would cost capacity now",
+        "what the worker that is tried gets done, a minute after it serves",
+    ),
     Constraint.BUSY_SLOTS: Because(
         "tasks occupy the slots of so many, head-room included",
         "tasks occupy the workers that a change would replace",
@@ -286,6 +291,7 @@ AGAINST: Final[Mapping[Constraint, str]] = {
     Constraint.ACTIVITY_LOAD: "activities would wait too long",
     Constraint.WORKFLOW_TASK_LOAD: "workflow tasks would wait too long",
     Constraint.BACKLOG: "the backlog would stay too long",
+    Constraint.PROBE: "one worker more is to be tried",
     Constraint.BUSY_SLOTS: "busy workers would have to go",
     Constraint.RUNNING_WORK: "what the workers run would be lost",
     Constraint.RESERVE: "the declared reserve would be missing",

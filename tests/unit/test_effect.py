@@ -127,7 +127,7 @@ def test_one_worker_is_tried_at_once_where_tasks_wait_beside_free_slots_however_
     life.tick(_nothing_is_taken(life.observe(2.0, 0.5), 30.0), Operator())
 
     tried = life.steps[-1].decision
-    assert (life.size.workers, tried.workers_bound) == (9, Constraint.BACKLOG)
+    assert (life.size.workers, tried.workers_bound) == (9, Constraint.PROBE)
     assert {Reason.SCALE_OUT_BACKLOG, Reason.WAITS_BESIDE_FREE_SLOTS} <= set(tried.reasons)
 
     life.tick(_nothing_is_taken(life.observe(2.0, 0.5), 45.0), Operator())
