@@ -8,10 +8,10 @@ from typing import Final
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.requests import RECONCILE
 from activities.sources.history_events import sampled
+from examples.demo.waits import runs
 
 _AT_ONCE: Final = 8
 
@@ -38,31 +38,13 @@ async def read_waits(client: Client, workflow_ids: Iterable[str], began_at: date
 
     async def read(workflow_id: str) -> None:
         async with room:
-            for history in await read_runs(client, workflow_id):
+            for history in await runs(client, workflow_id):
                 _add(history, began_at, waits)
 
     await asyncio.gather(*map(read, workflow_ids))
     for tasks in (waits.workflow_tasks, waits.activities):
         tasks.sort(key=lambda wait: wait.at_seconds)
     return waits
-
-
-async def read_runs(client: Client, workflow_id: str) -> list[WorkflowHistory]:
-    """The histories of all runs of a workflow, newest first; none where there is no such workflow."""
-    found: list[WorkflowHistory] = []
-    run_id: str | None = None
-    while run_id is not None or not found:
-        try:
-            found.append(await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history())
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                break
-            raise
-        started = found[-1].events[0].workflow_execution_started_event_attributes
-        run_id = started.continued_execution_run_id or None
-        if run_id is None:
-            break
-    return found
 
 
 def first_decision(fleet: Iterable[WorkflowHistory]) -> datetime | None:

@@ -10,7 +10,7 @@ from activities.targets.supervisor.ending import end_group
 from benchmarks.live.controller import controller
 from benchmarks.live.failure import RunFailed
 from benchmarks.live.figures import PATIENCE_SECONDS, Figures, Run, figures
-from benchmarks.live.histories import first_decision, read_runs, read_waits
+from benchmarks.live.histories import first_decision, read_waits
 from benchmarks.live.options import Options
 from benchmarks.live.server import LiveServer, live_server
 from benchmarks.live.shape import shape_seconds
@@ -19,6 +19,7 @@ from benchmarks.live.talk import Said, agent, turns
 from benchmarks.live.watch import Watch
 from benchmarks.live.workers import start_workers
 from examples.agents.load import Load, Replay
+from examples.demo.waits import runs
 from workflows.messages import TASK_QUEUE
 
 WORKERS_AT_FIRST: Final = 2
@@ -74,7 +75,7 @@ async def _run(options: Options, server: LiveServer, replay: Replay, planned: Se
     async with asyncio.timeout(READING_SECONDS):
         conversations = {replay.load.workflow_id(said.arrival.conversation) for said in planned}
         waits = await read_waits(server.client, conversations, watch.began_at)
-        fleet = await read_runs(server.client, f"{TASK_QUEUE}/{NAME}")
+        fleet = await runs(server.client, f"{TASK_QUEUE}/{NAME}")
     run = Run(
         phases=options.phases,
         planned=planned,
