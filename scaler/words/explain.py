@@ -7,7 +7,7 @@ from enum import StrEnum
 from scaler.fleet import Delivery
 from scaler.learn.activity_bytes import activity_cost
 from scaler.model.common import Size, TaskType
-from scaler.model.decision import Alternative, Decision
+from scaler.model.decision import Alternative, Constraint, Decision
 from scaler.state import State
 from scaler.wire.units import format_duration, format_size
 from scaler.words.ends import failing_words
@@ -154,11 +154,12 @@ def _tasks(task_type: TaskType, count: int) -> str:
 
 def _alternative(rejected: Alternative) -> str:
     predicted = rejected.predicted
+    waits = (predicted.activity_seconds, predicted.workflow_task_seconds)
+    # Predicted waits are of the time after a backlog; beside one that would stay they would contradict it.
+    activity, workflow_task = (None, None) if rejected.against is Constraint.BACKLOG else waits
     figures = {
-        "activities wait {}": None if predicted.activity_seconds is None else _seconds(predicted.activity_seconds),
-        "workflow tasks wait {}": (
-            None if predicted.workflow_task_seconds is None else _seconds(predicted.workflow_task_seconds)
-        ),
+        "activities wait {}": None if activity is None else _seconds(activity),
+        "workflow tasks wait {}": None if workflow_task is None else _seconds(workflow_task),
         "{} in a worker with full caches": None
         if predicted.memory_bytes is None
         else format_size(predicted.memory_bytes),

@@ -56,6 +56,16 @@ def test_every_constraint_has_a_sentence_for_workers_for_cache_and_against_an_al
     assert f"- 9 workers with a cache of 9 workflows each: {AGAINST[constraint]}" in text
 
 
+def test_a_wait_without_a_backlog_is_not_given_beside_a_backlog_that_would_stay() -> None:
+    predicted = Prediction(size=Size(2, 9), activity_seconds=0.0, workflow_task_seconds=0.1, cost_per_hour=2.0)
+    stays, late = (Alternative(predicted=predicted, against=Constraint(each)) for each in ("backlog", "activity_load"))
+
+    assert "- 2 workers with a cache of 9 workflows each: the backlog would stay too long (2 an hour)" in told(
+        alternatives=(stays,)
+    )
+    assert "(activities wait 0s, workflow tasks wait 100ms, 2 an hour)" in told(alternatives=(late,))
+
+
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_has_a_sentence(reason: Reason) -> None:
     text = told(reasons=(reason,))
