@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from temporalio import activity
-from temporalio.client import Client
 
 from activities.neighbours import Neighbours
 from activities.requests import CHECK_TARGET, CheckTarget, FleetMemo, Verdict
-from activities.running_fleets import RunningFleets
 from activities.schedule import is_zone
 from activities.sources.contract import Source
 from activities.targets.contract import Target
@@ -33,9 +31,13 @@ class TargetChecker:
     """Decides whether a fleet may run, with every reason why not."""
 
     def __init__(
-        self, client: Client, targets: Mapping[TargetKind, Target], serving: Serving, signals: Source | None = None
+        self,
+        neighbours: Neighbours,
+        targets: Mapping[TargetKind, Target],
+        serving: Serving,
+        signals: Source | None = None,
     ) -> None:
-        self._neighbours = Neighbours(RunningFleets(client, serving.task_queue))
+        self._neighbours = neighbours
         self._targets = targets
         self._id_prefix, self._host = serving.task_queue, serving.host
         self._signals = signals

@@ -76,7 +76,7 @@ async def serve(parts: Parts, until: asyncio.Event) -> None:
     around = Surroundings(cluster=parts.cluster, neighbours=neighbours, most_watches=MOST_WATCHES)
     reconciler = Reconciler(parts.targets, parts.signals, parts.signals.clock, around)
     serving = Serving(task_queue=parts.task_queue, host=parts.host)
-    checker = TargetChecker(parts.client, parts.targets, serving, parts.signals)
+    checker = TargetChecker(neighbours, parts.targets, serving, parts.signals)
     loops = Worker(
         parts.client,
         task_queue=parts.task_queue,

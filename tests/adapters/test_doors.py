@@ -10,7 +10,9 @@ import pytest
 from temporalio.client import Client
 
 from activities.check_target import Serving, TargetChecker
+from activities.neighbours import Neighbours
 from activities.requests import CheckTarget, Verdict
+from activities.running_fleets import RunningFleets
 from activities.sources.gate import Gate
 from activities.sources.heartbeats import HeartbeatSource, WorkerQueue
 from activities.sources.histories import HistorySource
@@ -43,7 +45,8 @@ def checked(temporal_client: Client) -> Callable[..., Any]:
     """What becomes of a submitted fleet."""
     signals = SignalSource({None: ConnectionSignals(temporal_client, Gate(CountedBudget()))})
     serving = Serving(task_queue="worker-scaler")
-    checker = TargetChecker(temporal_client, {TargetKind.LOCAL: PaperTarget()}, serving, signals)
+    neighbours = Neighbours(RunningFleets(temporal_client, serving.task_queue))
+    checker = TargetChecker(neighbours, {TargetKind.LOCAL: PaperTarget()}, serving, signals)
 
     async def check(name: str, **changes: Any) -> Verdict:
         submission = Submission(payloads=1, json=json.dumps(declared(name, **changes)))

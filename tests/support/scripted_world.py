@@ -15,8 +15,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.check_target import Serving, TargetChecker
 from activities.joining import totals
+from activities.neighbours import Neighbours
 from activities.requests import RECONCILE, Reconcile
 from activities.rows import rows_kept
+from activities.running_fleets import RunningFleets
 from activities.targets.contract import TargetLook
 from scaler.fleet import TargetKind
 from scaler.learn.freshness import HEARTBEAT
@@ -119,7 +121,8 @@ def _queues(request: Reconcile, scene: Scene, now: datetime) -> tuple[QueueSeen,
 @asynccontextmanager
 async def world_of(client: Client, world: ScriptedWorld, *workflows: type[Any]) -> AsyncIterator[None]:
     """A controller of that world while the body runs; its fleets name a Kubernetes target, which any host serves."""
-    checker = TargetChecker(client, {TargetKind.KUBERNETES: world.paper}, Serving(task_queue=TASK_QUEUE))
+    neighbours = Neighbours(RunningFleets(client, TASK_QUEUE))
+    checker = TargetChecker(neighbours, {TargetKind.KUBERNETES: world.paper}, Serving(task_queue=TASK_QUEUE))
     async with Worker(
         client,
         task_queue=TASK_QUEUE,

@@ -13,8 +13,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from activities.check_target import Serving, TargetChecker
+from activities.neighbours import Neighbours
 from activities.reconcile import Reconciler
 from activities.requests import RECONCILE, Reconcile
+from activities.running_fleets import RunningFleets
 from scaler.cli.controller import Parts
 from scaler.fleet import TargetKind
 from scaler.model.decision import Reason
@@ -63,7 +65,8 @@ async def faulty(client: Client, paper: PaperTarget) -> AsyncIterator[FaultyReco
     """Serves the fleets of this module."""
     parts = parts_of(client, {TargetKind.KUBERNETES: paper})
     reconciler = FaultyReconciler(parts)
-    checker = TargetChecker(client, parts.targets, Serving(task_queue=TASK_QUEUE, host=parts.host))
+    neighbours = Neighbours(RunningFleets(client, TASK_QUEUE))
+    checker = TargetChecker(neighbours, parts.targets, Serving(task_queue=TASK_QUEUE, host=parts.host))
     activities: list[Any] = [reconciler.reconcile, checker.check_target]
     async with Worker(client, task_queue=TASK_QUEUE, workflows=[ScaleFleet], activities=activities):
         yield reconciler
