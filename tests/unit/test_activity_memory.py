@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from scaler.learn.activity_bytes import activity_cost
+from scaler.learn.activity_bytes import activity_cost, told_apart
 from scaler.learn.learning import learn
 from scaler.model.common import Size
 from scaler.model.decision import Constraint, Mode, Reason
 from scaler.model.observation import Observation, ReplaySeen, WorkerSeen
-from scaler.model.remembered import Operator, Override
+from scaler.model.remembered import ActivityFit, Operator, Override
 from tests.support.plausible import TICK, Life, with_workers
 from tests.support.strategies import LIMIT_BYTES, declared
 
@@ -166,3 +166,14 @@ def test_a_fit_of_one_worker_does_not_take_one_heartbeat_for_twelve() -> None:
         fleet.now += timedelta(seconds=5) - TICK
 
     assert fleet.memory.worker.activities.moments[0] <= 10.0
+
+
+@pytest.mark.parametrize(
+    ("weight", "workers", "apart"),
+    [(6.0, 3, True), (5.9, 3, False), (12.0, 50, True), (11.9, 50, False)],
+    ids=["two beats of each", "less", "a dozen of many", "less than a dozen"],
+)
+def test_activities_are_told_apart_after_two_beats_of_each_worker_or_a_dozen(
+    weight: float, workers: int, *, apart: bool
+) -> None:
+    assert told_apart(ActivityFit((weight, *(9 * [0.0]))), workers) == apart

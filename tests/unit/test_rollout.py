@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from scaler.model.common import Size
 from scaler.model.decision import Mode
 from scaler.model.observation import ReplaySeen, WorkerSeen, WorkerState
@@ -184,3 +186,16 @@ def test_a_rollout_is_remembered_for_as_long_as_any_worker_is_old() -> None:
 
     _decided(life, rows)
     assert life.memory.rollout is None
+
+
+@pytest.mark.parametrize(("surge", "replaced"), [(0, 1), (1, 1), (3, 3)])
+def test_as_many_are_replaced_at_once_as_the_surge_makes_up_for_and_one_without_any(surge: int, replaced: int) -> None:
+    life = _life()
+    life.fleet = declared(workers={"min": WORKERS, "max": 16}, behaviour={"surge": surge})
+    idle = (replace(row, activity_slots_used=0) for row in life.observe(PER_SECOND, 0.5).workers)
+    rows = tuple(replace(row, cache=40 if place < 5 else CACHE) for place, row in enumerate(idle))
+
+    step = _decided(life, rows)
+
+    assert step.decision.plan.step is RolloutStep.REPLACE
+    assert len(step.decision.plan.replace) == replaced
