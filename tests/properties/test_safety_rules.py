@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from scaler.decide import decide
 from scaler.fleet import CACHE_FLOOR, Fleet
 from scaler.learn.freshness import HEARTBEAT, HISTORIES, QUEUE_STATISTICS, TARGET, WORKER_MEMORY
-from scaler.model.common import Quality, Size, TaskType
+from scaler.model.common import Polled, Quality, Size, TaskType
 from scaler.model.decision import Mode, Reason
 from scaler.model.observation import ReplaySeen, WorkerState
 from scaler.model.plan import LONGEST_TICK
@@ -187,8 +187,8 @@ def seen_outranks_predicted(step: Step) -> None:
     ]
     if not late or not sized(step) or (override is not None and override.workers is not None):
         return
-    in_vain = {(each.queue, each.task_type): each.helped_by for each in step.after.scale_outs if each.in_vain_until}
-    helped_by = [in_vain.get((queue.queue, queue.task_type)) for queue in late]
+    in_vain = {Polled.of(each): each.helped_by for each in step.after.scale_outs if each.in_vain_until}
+    helped_by = [in_vain.get(Polled.of(queue)) for queue in late]
     floors = [kept(step) if count is None else min(count, kept(step)) for count in helped_by]
     assert step.wanted.workers >= max(floors)
 
@@ -244,7 +244,8 @@ def all_fresh(step: Step) -> bool:
     if any(total.beating for total in seen.totals):
         qualities |= {HEARTBEAT.quality_at_age(worker.heartbeat_age_seconds) for worker in ready}
     else:  # histories tell what silent workers run
-        qualities |= {HISTORIES.quality(times, now) for times in seen.task_times if step.fleet.polls(times.task_type)}
+        told = {Polled.of(times): HISTORIES.quality(times, now) for times in seen.task_times}
+        qualities |= {told.get(polled, Quality.MISSING) for polled in step.fleet.polled}
     qualities |= {
         WORKER_MEMORY.quality_at_age(None if worker.memory_age_seconds is None else worker.memory_age_seconds + waited)
         for worker in ready
