@@ -63,7 +63,7 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
         polled=polled,
         share=fleet.share(polled.queue),
         statistics=_statistics(seen, polled),
-        times=next((each for each in seen.task_times if _is(each, polled)), _no_times(polled)),
+        times=next((each for each in seen.task_times if Polled.of(each) == polled), _no_times(polled)),
         slots=slots_of(seen, fleet, polled),
         observed=seen,
     )
@@ -71,11 +71,7 @@ def seen_queue(seen: Observation, fleet: Fleet, polled: Polled) -> SeenQueue:
 
 def _statistics(seen: Observation, polled: Polled) -> QueueSeen:
     unread = QueueSeen(queue=polled.queue, task_type=polled.task_type)
-    return next((each for each in seen.queues if _is(each, polled)), unread)
-
-
-def _is(reading: QueueSeen | TaskTimesSeen, polled: Polled) -> bool:
-    return reading.queue == polled.queue and reading.task_type is polled.task_type
+    return next((each for each in seen.queues if Polled.of(each) == polled), unread)
 
 
 def _no_times(polled: Polled) -> TaskTimesSeen:

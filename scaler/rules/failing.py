@@ -22,4 +22,4 @@ def never_ready(seen: Observation) -> bool:
 
 def none_comes_up(seen: Observation) -> bool:
     """Whether that leaves the fleet without a worker that serves."""
-    return never_ready(seen) and not any(total.ready for total in seen.totals)
+    return never_ready(seen) and not seen.ready_count

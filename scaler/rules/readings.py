@@ -52,8 +52,9 @@ class Readings:
 
     def dispatched_per_second(self, load: Load) -> float | None:
         """Tasks of one queue that were handed to workers; what they got done where that was not read."""
+        polled = Polled.of(load)
         for queue in self.seen.queues:
-            if Polled.of(queue) == Polled.of(load):
+            if Polled.of(queue) == polled:
                 rate = queue.dispatches_per_second
                 return load.done_per_second if rate is None else rate
         return load.done_per_second

@@ -37,7 +37,7 @@ class RunningWork:
 
         Where the platform takes whom it likes, any of them may be the one that goes: all may leave, or none.
         """
-        free = tuple([worker for worker in self.seen.live if self._may_leave(worker)])
+        free = tuple(worker for worker in self.seen.live if self._may_leave(worker))
         return free if self.seen.target.chooses_victims or self._nobody_is_busy(free) else ()
 
     def _nobody_is_busy(self, free: tuple[WorkerSeen, ...]) -> bool:
@@ -82,7 +82,7 @@ class RunningWork:
             return self._silent_ends_in_time
         if worker.elsewhere_slots_used and not self._elsewhere_ends_in_time(worker):
             return False
-        return not self._lasting or all(self._stays_idle(worker, task_type) for task_type in self._lasting)
+        return all(self._stays_idle(worker, task_type) for task_type in self._lasting)
 
     @cached_property
     def _lengths(self) -> dict[TaskType, TaskLength]:

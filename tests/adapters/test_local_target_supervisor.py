@@ -20,7 +20,6 @@ from activities.targets.supervisor.client import NoSupervisor, ask
 from activities.targets.supervisor.daemon import LINGER_SECONDS
 from activities.targets.supervisor.protocol import Operation, Outcome, Request
 from activities.targets.supervisor.session import (
-    READY_VARIABLE,
     Launch,
     ProcessIdentity,
     Sessions,
@@ -51,16 +50,6 @@ from tests.support.local_fleet import (
 async def sleepers(tmp_path: Path) -> AsyncIterator[LocalFleet]:
     async with local_fleet(tmp_path, group(supervision=PATIENT)) as opened:
         yield opened
-
-
-def workers_of(opened: LocalFleet) -> set[int]:
-    """Every process that was ever started as this group's worker, and lives."""
-    found = set()
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(READY_VARIABLE, "").startswith(str(opened.place.directory)):
-                found.add(process.pid)
-    return found
 
 
 @pytest.fixture
@@ -175,7 +164,7 @@ class TestKilled:
 
         look = await sleepers.ready(3)
 
-        assert workers_of(sleepers) == set(pids(look).values())
+        assert sleepers.running() == set(pids(look).values())
 
     async def test_the_crashes_it_saw_are_told_by_the_next(self, sleepers: LocalFleet) -> None:
         first = await sleepers.ready(1)

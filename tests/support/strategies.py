@@ -11,7 +11,7 @@ from activities.joining import totals
 from scaler.door import read_fleet
 from scaler.fleet import Fleet
 from scaler.model.common import Generation, Owner, Quality, Size, TaskType
-from scaler.model.estimate import Load
+from scaler.model.estimate import CacheUse, Corner, Estimate, Load, MemoryUse
 from scaler.model.observation import (
     GAP_EDGES_SECONDS,
     ExitReason,
@@ -275,6 +275,33 @@ LOAD = Load(
     unread=False,
 )
 """A load that has been watched for long, of which nothing waits; tests replace what matters to them."""
+
+ESTIMATE = Estimate(
+    at=NOW,
+    loads=(LOAD,),
+    memory=MemoryUse(
+        corners=(Corner(0, 80 * 2**20), Corner(2000, 480 * 2**20)),
+        slope_bytes=2**18,
+        largest_cached=2000,
+        caches=1,
+        limit_bytes=2**29,
+        fullest_bytes=2**28,
+        soonest_bytes=2**28,
+        quality=Quality.FRESH,
+        measured=True,
+    ),
+    cache=CacheUse(hit_seconds=None, replay_seconds=None),
+    workflow_cores=None,
+    start_seconds=1.0,
+    answered_until=None,
+    schedule_floor=0,
+    ready=5,
+    starting=0,
+    restarting=0,
+    new_oom_kills=(),
+    new_crashes=0,
+)
+"""Five workers that serve that load in peace, their memory measured; tests replace what matters to them."""
 
 fleets = st.sampled_from(
     [

@@ -290,6 +290,14 @@ def test_a_rollout_that_waits_for_running_work_says_so() -> None:
     assert Reason.HELD_BY_RUNNING_WORK in life.steps[-1].decision.reasons
 
 
+def _of_six_with_two_borrowed(seen: Observation, step: RolloutStep, cache_before: int) -> Observation:
+    """The target is set to six workers with a cache of 60, and a rollout at this step has borrowed two more."""
+    assert seen.found is not None
+    record = replace(seen.found, intended=Size(6, 60), previous=Size(6, cache_before), step=step, surge=2)
+    seen = replace(seen, found=record, applied=replace(seen.applied, record=record))
+    return replace(seen, target=replace(seen.target, desired=6))
+
+
 def test_a_rollout_takes_no_busy_worker_away_while_its_surge_stands_and_does_not_say_so() -> None:
     """The size is six and eight serve: the two that are too many stay until the old ones are replaced."""
     life = _life(8)
@@ -298,10 +306,7 @@ def test_a_rollout_takes_no_busy_worker_away_while_its_surge_stands_and_does_not
         return replace(row, cache=40 if index < 6 else 60, activity_slots_used=1)
 
     seen = _seen(life, rows, **UNKNOWN_LENGTH)
-    assert seen.found is not None
-    record = replace(seen.found, intended=Size(6, 60), previous=Size(6, 40), step=RolloutStep.REPLACE, surge=2)
-    seen = replace(seen, found=record, applied=replace(seen.applied, record=record))
-    life.tick(replace(seen, target=replace(seen.target, desired=6)), Operator())
+    life.tick(_of_six_with_two_borrowed(seen, RolloutStep.REPLACE, cache_before=40), Operator())
 
     decision = life.steps[-1].decision
     assert (decision.plan.size, decision.plan.surge, decision.plan.victims) == (Size(6, 60), 2, ())
@@ -326,10 +331,7 @@ def test_workers_of_a_surge_that_are_busy_stay_and_count_from_then_on() -> None:
     _lived(life, _one_job_each, minutes=1, **UNKNOWN_LENGTH)
     life.size = Size(8, 60)
     seen = _seen(life, _one_job_each, **UNKNOWN_LENGTH)
-    assert seen.found is not None
-    record = replace(seen.found, intended=Size(6, 60), previous=Size(6, 60), step=RolloutStep.CONFIRM, surge=2)
-    seen = replace(seen, found=record, applied=replace(seen.applied, record=record))
-    life.tick(replace(seen, target=replace(seen.target, desired=6)), Operator())
+    life.tick(_of_six_with_two_borrowed(seen, RolloutStep.CONFIRM, cache_before=60), Operator())
 
     decision = life.steps[-1].decision
     assert (decision.plan.step, decision.plan.surge) == (RolloutStep.NONE, 0)

@@ -6,27 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaler.learn.cache_use import cache_use
-from scaler.model.common import Quality, Size, TaskType
-from scaler.model.estimate import Corner, Estimate, Load, MemoryUse
+from scaler.model.common import Size, TaskType
+from scaler.model.estimate import Estimate, Load
 from scaler.model.observation import GAP_EDGES_SECONDS, ReplaySeen
 from scaler.size.capacity import Asked, workers_needed
 from scaler.size.offer import Offers
 from scaler.size.search import Search
-from tests.support.strategies import LOAD, NOW, declared
+from tests.support.strategies import ESTIMATE, LOAD, declared
 
 FLEET = declared(workers={"min": 1, "max": 1000}, cache={"min": 10, "max": 2000})
 CURRENT = Size(5)  # of a cache that is not known, so that none is cheaper for being there already
-MEMORY = MemoryUse(
-    corners=(Corner(0, 80 * 2**20), Corner(2000, 480 * 2**20)),
-    slope_bytes=2**18,
-    largest_cached=2000,
-    caches=1,
-    limit_bytes=2**29,
-    fullest_bytes=2**28,
-    soonest_bytes=2**28,
-    quality=Quality.FRESH,
-    measured=True,
-)
 
 
 @st.composite
@@ -63,20 +52,12 @@ def uses_of_caches(draw: st.DrawFn) -> ReplaySeen:
 
 @st.composite
 def estimates(draw: st.DrawFn) -> Estimate:
-    return Estimate(
-        at=NOW,
+    return replace(
+        ESTIMATE,
         loads=(draw(loads(TaskType.WORKFLOW)), draw(loads(TaskType.ACTIVITY))),
-        memory=MEMORY,
         cache=cache_use(draw(uses_of_caches())),
         workflow_cores=draw(st.sampled_from([None, 1.0])),
         start_seconds=draw(st.sampled_from([1.0, 20.0])),
-        answered_until=None,
-        schedule_floor=0,
-        ready=5,
-        starting=0,
-        restarting=0,
-        new_oom_kills=(),
-        new_crashes=0,
     )
 
 
