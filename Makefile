@@ -44,7 +44,7 @@ test: lint types ## everything: style, types, layout, units, properties, and the
 test-extension: $(READY) ## `temporal scaler …` as people type it; needs the Temporal CLI on PATH, so it is not in make test
 	@$(BIN)/python -m pytest tests/extension $(ARGS)
 
-check: lint types ## the fast part, under a minute
+check: lint types ## the fast part, two to three minutes
 	@$(BIN)/python -m pytest -q --hypothesis-profile=quick tests/unit tests/properties $(ARGS)
 
 soak: $(READY) ## random fleets through whatever can happen, every rule at every step; ARGS='--steps 1000000 --output json'
